@@ -1,0 +1,1 @@
+"""People, teams, credentials and access tokens of this installation."""

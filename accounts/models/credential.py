@@ -1,0 +1,118 @@
+"""A key or grant with which calls to a model provider are made."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, Self
+from uuid import UUID
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.ids import uuid7
+from accounts.names import NAME_LENGTH
+from accounts.sealing import SealedField
+
+from .organisation import Organisation, Team
+from .user import User
+
+Scope = Literal["person", "team", "organisation"]
+
+
+class CredentialQuerySet(models.QuerySet["Credential"]):
+    def for_user(self, person: User) -> Self:
+        """What this person may change: their own and their managed teams'; for admins all shared ones."""
+        if not person.is_active:
+            return self.none()
+        mine = models.Q(person=person) | models.Q(team__in=Team.objects.managed_by(person).values("pk"))
+        if person.is_admin:
+            mine |= models.Q(organisation__isnull=False)
+        return self.filter(mine)
+
+    def serving(self, user_id: UUID, team_id: UUID | None) -> Self:
+        """Every credential, in any state but revoked, that a call of this person may be made with.
+
+        A team's credentials serve only its members, a deactivated person is served by none.
+        """
+        team = models.Q(team=team_id, team__memberships__user=user_id) if team_id else models.Q(pk__in=[])
+        owners = models.Q(person=user_id) | team | models.Q(organisation__isnull=False)
+        may_call = models.Exists(User.objects.active().filter(pk=user_id))
+        return self.filter(owners, may_call).exclude(state=Credential.State.REVOKED)
+
+
+class Credential(models.Model):
+    """Belongs to exactly one person, team or the organisation. The secret is sealed, and wiped when revoked.
+
+    `base_url` is the address for which the secret was entered. It is never sent anywhere else: it is part of
+    what the secret is sealed to, and `accounts.credentials` passes over a row whose address is no longer the
+    configured one.
+    """
+
+    class Kind(models.TextChoices):
+        API_KEY = "api_key"
+        OAUTH = "oauth"
+        DEVICE = "device"
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        INVALID = "invalid"  # the provider refused it, or it can no longer be opened
+        REVOKED = "revoked"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    person = models.ForeignKey(
+        User, on_delete=models.CASCADE, null=True, blank=True, related_name="credentials"
+    )
+    team = models.ForeignKey(
+        Team, on_delete=models.CASCADE, null=True, blank=True, related_name="credentials"
+    )
+    organisation = models.ForeignKey(
+        Organisation, on_delete=models.CASCADE, null=True, blank=True, related_name="credentials"
+    )
+    provider = models.CharField(max_length=40)
+    base_url = models.CharField(max_length=300)
+    vendor_account = models.CharField(max_length=200, blank=True)
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.API_KEY)
+    secret = SealedField(null=True)
+    hint = models.CharField(max_length=4, blank=True, help_text="The last four characters.")
+    label = models.CharField(max_length=NAME_LENGTH, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
+    last_error = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CredentialQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(person__isnull=False, team__isnull=True, organisation__isnull=True)
+                | models.Q(person__isnull=True, team__isnull=False, organisation__isnull=True)
+                | models.Q(person__isnull=True, team__isnull=True, organisation__isnull=False),
+                name="credential_one_owner",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state="revoked", secret__isnull=True)
+                | models.Q(state__in=["active", "invalid"], secret__isnull=False),
+                name="credential_secret_until_revoked",
+            ),
+        ]
+        indexes = [models.Index(fields=["provider", "state"], name="credential_by_provider")]
+
+    def __str__(self) -> str:
+        return f"{self.provider} key …{self.hint} of the {self.scope}"
+
+    @property
+    def scope(self) -> Scope:
+        """Whose credential it is."""
+        if self.person_id:
+            return "person"
+        return "team" if self.team_id else "organisation"
+
+    def sealed_to(self) -> str:
+        """What the secret is bound to beside its row: the owner, and the address it may be sent to."""
+        owner = self.person_id or self.team_id or self.organisation_id
+        return f"{self.scope}:{owner} {self.provider} {self.base_url}"
+
+    def has_expired(self, now: datetime | None = None) -> bool:
+        return self.expires_at is not None and self.expires_at <= (now or timezone.now())

@@ -1,0 +1,120 @@
+"""The cast, and a vendor that answers on this machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from accounts import actions, first_visit, sealing
+from accounts.models import User
+from providers.access import Secret
+
+PASSWORD = "a lamp, two rivers"
+GOOD_KEY = "sk-ant-api03-canary-good-7731"
+ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+BASE_URL = "https://api.anthropic.com"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered(settings: Any, tmp_path: Path) -> Iterator[None]:
+    """Each test has a data folder of its own and a process that has seen nothing yet."""
+    settings.DATA_DIR = tmp_path
+    settings.SETUP_CODE_REQUIRED = False
+    settings.PROVIDER_ENVIRONMENT = {"anthropic": {"api_key": None, "base_url": BASE_URL}}
+    settings.DEMO_BASE_URL = ""
+    for forget in (first_visit.forget, sealing.forget_keys, cache.clear):
+        forget()
+    yield
+    for forget in (first_visit.forget, sealing.forget_keys, cache.clear):
+        forget()
+
+
+@pytest.fixture
+def owner(db: None) -> User:
+    """May see and change everything."""
+    return actions.found(
+        organisation="Lighthouse", email="olga@example.org", password=PASSWORD, display_name="Olga Berg"
+    )
+
+
+@pytest.fixture
+def member(owner: User) -> User:
+    """May see themselves and their teams."""
+    return actions.create_user(email="mo@example.org", password=PASSWORD, display_name="Mo")
+
+
+@pytest.fixture
+def stranger(owner: User) -> User:
+    """Shares no team with anybody."""
+    return actions.create_user(email="stan@example.org", password=PASSWORD, display_name="Stan")
+
+
+def signed_in(person: User) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
+
+
+class Vendor(ThreadingHTTPServer):
+    """Answers GET /v1/models as Anthropic does, by the key it is sent; remembers what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _VendorAnswer)
+        self.base_url = f"http://127.0.0.1:{self.server_port}"
+        self.status = 200
+        self.body: bytes | None = None
+        self.seen: list[tuple[str, str]] = []  # (path, key)
+
+
+class _VendorAnswer(BaseHTTPRequestHandler):
+    server: Vendor
+
+    def do_GET(self) -> None:
+        key = self.headers.get("x-api-key", "")
+        self.server.seen.append((self.path.partition("?")[0], key))
+        status = self.server.status
+        if status == 200 and key != GOOD_KEY:
+            status = 401
+        body = self.server.body or self._body(status, key)
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.send_header("anthropic-organization-id", "org-lighthouse")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _body(self, status: int, key: str) -> bytes:
+        if status == 200:
+            model = {"type": "model", "id": "claude-sonnet-5-5", "display_name": "Claude"}
+            return json.dumps({"data": [model], "has_more": False}).encode()
+        kind = ERROR_TYPES.get(status, "api_error")
+        return json.dumps({"type": "error", "error": {"type": kind, "message": f"no: {key}"}}).encode()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def vendor(settings: Any) -> Iterator[Vendor]:
+    with Vendor() as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        settings.PROVIDER_ENVIRONMENT = {"anthropic": {"api_key": None, "base_url": server.base_url}}
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def key_in_environment(settings: Any) -> Secret:
+    secret = Secret("sk-ant-from-environment-0001")
+    settings.PROVIDER_ENVIRONMENT = {"anthropic": {"api_key": secret, "base_url": BASE_URL}}
+    return secret
