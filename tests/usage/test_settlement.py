@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+
+from accounts.ids import uuid7
+from providers.types import Usage
+from usage.clock import database_now
+from usage.metering import seen_usage, settle_lost, sweep_all, sweep_expired
+from usage.models import DailyUsage, Hold, LedgerLine
+from usage.settlement import settle
+
+from .conftest import lines, open_holds, roll_up
+from .holds import cut, hold, reported
+
+pytestmark = [pytest.mark.django_db, pytest.mark.services]
+
+REPORTED = 40 * 2_000 + 7 * 10_000
+CUT = 40 * 2_000 + 10 * 10_000
+BUCKETS = (*LedgerLine.BUCKETS, "cost_nano")
+
+
+def ledger() -> dict[str, int]:
+    """The ledger's sums, for comparison with the roll-up."""
+    return {name: sum(getattr(line, name) for line in lines()) for name in BUCKETS}
+
+
+def test_settling_closes_the_hold_and_writes_one_line() -> None:
+    held = hold()
+    settlement = settle(held, [reported()])
+    (line,) = lines(held.call_id)
+    assert (line.cost_nano, line.source, line.outcome, line.attempt, line.line) == (
+        REPORTED,
+        "reported",
+        "completed",
+        1,
+        0,
+    )
+    assert (settlement.cost_nano, settlement.usage.output_tokens, settlement.source) == (
+        REPORTED,
+        7,
+        "reported",
+    )
+    assert (line.user, line.run, line.accounted_at) == (held.user, held.run, held.opened_at)
+    assert open_holds() == 0
+
+
+def test_settling_again_changes_nothing() -> None:
+    held = hold()
+    first = settle(held, [reported()])
+    assert settle(held, [reported()]) == first
+    assert len(lines(held.call_id)) == 1
+    assert roll_up()["cost_nano"] == REPORTED
+
+
+def test_the_roll_up_always_equals_the_ledger() -> None:
+    for attempts in ([reported()], [cut()], [reported(), reported(number=2)], [cut(), cut(number=2)]):
+        settle(hold(), attempts)
+    swept = hold(seen=[cut(text=7, outcome=None)], expires=-1)
+    sweep_expired()
+    settle(swept, [reported()])
+    sums = roll_up()
+    assert {name: sums[name] for name in BUCKETS} == ledger()
+    assert (sums["calls"], sums["estimated"]) == (5, 4)
+    assert DailyUsage.objects.count() == 1
+
+
+def test_who_comes_second_with_the_vendors_count_corrects_an_estimate() -> None:
+    held = hold(seen=[cut(text=350, outcome=None)], expires=-1)
+    assert sweep_expired() == 1
+    settlement = settle(held, [reported()])
+    first, correction = lines(held.call_id)
+    assert (first.source, first.outcome, first.error) == ("estimated", "interrupted", "process_lost")
+    assert (correction.source, correction.line) == ("corrected", 1)
+    assert correction.cost_nano == REPORTED - first.cost_nano < 0
+    assert correction.output_tokens == 7 - 100
+    assert (settlement.cost_nano, settlement.source, settlement.outcome) == (
+        REPORTED,
+        "reported",
+        "completed",
+    )
+    assert settle(held, [reported()]) == settlement
+    assert len(lines(held.call_id)) == 2
+
+
+def test_who_comes_second_and_saw_more_adds_the_difference() -> None:
+    held = hold(seen=[cut(text=7, outcome=None)], expires=-1)
+    sweep_expired()
+    settlement = settle(held, [cut(text=35)])
+    assert [line.source for line in lines(held.call_id)] == ["estimated", "estimated"]
+    assert (settlement.cost_nano, settlement.source) == (CUT, "estimated")
+    assert settle(held, [cut(text=14)]).cost_nano == CUT  # knew less: nothing
+
+
+def test_an_estimate_never_replaces_the_vendors_count() -> None:
+    held = hold()
+    settle(held, [reported()])
+    assert settle_lost(held.call_id, Usage(input_tokens=9000, output_tokens=9000)) is not None
+    assert len(lines(held.call_id)) == 1
+
+
+def test_every_attempt_has_a_line_of_its_own() -> None:
+    held = hold()
+    failed = cut(text=0, outcome="failed")
+    settlement = settle(held, [failed, reported(number=2)])
+    assert [(line.attempt, line.source, line.outcome) for line in lines(held.call_id)] == [
+        (1, "estimated", "failed"),
+        (2, "reported", "completed"),
+    ]
+    assert settlement.cost_nano == 40 * 2_000 + REPORTED
+    assert settlement.source == "estimated"
+
+
+def test_a_lost_call_is_charged_by_the_larger_of_what_was_stored_and_seen() -> None:
+    stored_more = hold(seen=[cut(text=70, outcome=None)])
+    settlement = settle_lost(stored_more.call_id, Usage(input_tokens=40, output_tokens=3))
+    assert settlement is not None
+    assert settlement.cost_nano == 40 * 2_000 + 20 * 10_000
+    message = {
+        "content": [{"type": "text", "text": "x" * 70}, {"type": "tool_use", "input": {"a": "y" * 34}}]
+    }
+    seen_more = hold(seen=[cut(text=7, outcome=None)])
+    settlement = settle_lost(seen_more.call_id, seen_usage(message, Usage(input_tokens=40)))
+    assert settlement is not None
+    assert (settlement.cost_nano, settlement.source) == (40 * 2_000 + 30 * 10_000, "estimated")
+    assert settlement.outcome == "interrupted"
+    assert open_holds() == 0
+
+
+def test_a_lost_call_of_which_nothing_is_known_is_charged_its_prompt() -> None:
+    held = hold()
+    settlement = settle_lost(held.call_id, None)
+    assert settlement is not None
+    assert (settlement.cost_nano, settlement.source) == (100 * 2_000, "estimated")
+    assert settle_lost(uuid7(), None) is None
+
+
+def test_the_sweep_settles_what_expired_and_leaves_the_rest() -> None:
+    hold(seen=[cut(outcome=None)], expires=-1)
+    alive = hold(expires=30)
+    assert sweep_expired() == 1
+    assert list(Hold.objects.filter(state="open")) == [alive]
+    assert sum(line.cost_nano for line in lines()) == CUT
+    assert sweep_expired(database_now() + timedelta(seconds=31)) == 1
+    assert sweep_expired() == 0
+
+
+def test_a_server_that_is_alone_sweeps_everything() -> None:
+    for _ in range(60):
+        hold(expires=30)
+    assert sweep_all() == 60
+    assert open_holds() == 0
+
+
+def test_attempts_that_had_ended_keep_how_they_ended_when_the_process_is_lost() -> None:
+    held = hold(seen=[cut(text=0, outcome="failed"), cut(number=2, outcome=None)], expires=-1)
+    sweep_expired()
+    assert [line.outcome for line in lines(held.call_id)] == ["failed", "interrupted"]
+
+
+def test_the_database_refuses_negative_lines_that_are_no_corrections() -> None:
+    settle(hold(), [reported()])
+    (line,) = lines()
+    line.pk, line.attempt, line.cost_nano = None, 2, -1
+    with pytest.raises(IntegrityError), transaction.atomic():
+        line.save(force_insert=True)
+
+
+def test_totals_by_run_count_every_line_once() -> None:
+    swept, plain = hold(seen=[cut(outcome=None)], expires=-1), hold()
+    sweep_expired()
+    before = LedgerLine.objects.totals_by_run([swept.run])[swept.run]
+    assert (before.cost_nano, before.estimated) == (CUT, True)
+    settle(swept, [reported()])
+    settle(plain, [cut()])
+    totals = LedgerLine.objects.totals_by_run([swept.run, plain.run, uuid7()])
+    assert set(totals) == {swept.run, plain.run}
+    corrected = totals[swept.run]
+    assert (corrected.cost_nano, corrected.input, corrected.output, corrected.estimated) == (
+        REPORTED,
+        40,
+        7,
+        False,
+    )
+    assert totals[plain.run].estimated
+
+
+def test_a_settlement_that_is_cut_anywhere_leaves_all_or_nothing() -> None:
+    """The process dies, or the database refuses, at each statement in turn."""
+
+    class Cut(DatabaseError):
+        pass
+
+    def dying_at(last: int) -> Callable[..., Any]:
+        count = 0
+
+        def wrapper(execute: Callable[..., Any], *arguments: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == last:
+                raise Cut
+            return execute(*arguments)
+
+        return wrapper
+
+    held, statement = hold(), 0
+    while True:
+        statement += 1
+        try:
+            with connection.execute_wrapper(dying_at(statement)):
+                settle(held, [cut(), reported(number=2)])
+            break
+        except Cut:
+            assert open_holds() == 1
+            assert (lines(), DailyUsage.objects.count()) == ([], 0)
+    assert statement > 4
+    assert open_holds() == 0
+    assert roll_up()["cost_nano"] == CUT + REPORTED == ledger()["cost_nano"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_settlers_at_once_write_one_settlement() -> None:
+    held = [hold(seen=[cut(outcome=None)], expires=-1) for _ in range(12)]
+    start = threading.Barrier(3)
+
+    def run(settler: Callable[[Hold], Any]) -> None:
+        try:
+            start.wait()
+            for one in held:
+                settler(one)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(3) as threads:
+        for done in [
+            threads.submit(run, lambda one: settle(one, [reported()])),
+            threads.submit(run, lambda one: settle(one, [reported()])),
+            threads.submit(run, lambda one: sweep_expired()),
+        ]:
+            done.result()
+    assert open_holds() == 0
+    for one in held:
+        mine = lines(one.call_id)
+        assert sum(line.cost_nano for line in mine) == REPORTED
+        assert [line.source for line in mine] in (["reported"], ["estimated", "corrected"])
+    assert roll_up()["cost_nano"] == 12 * REPORTED
+    assert roll_up()["calls"] == 12

@@ -1,0 +1,1 @@
+"""Prices, holds, the ledger and metering: the only door to a model call."""

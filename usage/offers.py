@@ -1,0 +1,73 @@
+"""The models that a person may choose from now, and why one of them cannot be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts import credentials
+from accounts.models import User
+from providers import catalogue
+from providers.catalogue import ModelSpec
+from providers.registry import PROVIDERS
+
+from . import discovery, known_models, prices
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A model in the picker. `reason` says in a sentence why it is not usable, and what to do."""
+
+    ref: str
+    spec: ModelSpec
+    usable: bool
+    reason: str = ""
+
+
+def offered(user: User) -> list[Offer]:
+    """Every model that may be shown to this person, provider by provider in the catalogue's order, the demo
+    included.
+
+    Restricted and retired models are left out. Models that only the operator's own address lists come last.
+    """
+    usable = credentials.usable_providers(user.pk, None)
+    offers: list[Offer] = []
+    for provider in PROVIDERS:
+        if credentials.needs_no_secret(provider) and not settings.DEMO:
+            continue
+        reason = "" if provider in usable else credentials.blocked_reason(user.pk, None, provider)
+        for spec in catalogue.specs(provider):
+            if not spec.restricted and not spec.is_retired(known_models.today()):
+                offers.append(Offer(spec.ref, spec, not reason, reason))
+        if not reason and discovery.applies(provider):
+            offers += _listed(user, provider)
+    return offers
+
+
+def find(user: User, ref: str) -> Offer | None:
+    """The offer with this reference, if it may be shown to this person; aliases of a model count."""
+    spec = catalogue.spec(ref)
+    wanted = spec.ref if spec is not None else ref
+    return next((offer for offer in offered(user) if offer.ref == wanted), None)
+
+
+def default_offer(user: User) -> Offer | None:
+    """What a new conversation proposes: the first usable model, the demo only where there is no other."""
+    usable = [offer for offer in offered(user) if offer.usable]
+    return next((offer for offer in usable if not offer.spec.demo), usable[0] if usable else None)
+
+
+def _listed(user: User, provider: str) -> list[Offer]:
+    choices = credentials.for_call(user.pk, None, provider)
+    found = known_models.listed(choices[0]) if choices else []
+    now = timezone.now()
+    return [_priced(spec, known=prices.override(spec.provider, spec.id, now) is not None) for spec in found]
+
+
+def _priced(spec: ModelSpec, *, known: bool) -> Offer:
+    if known or prices.standin() is not None:
+        return Offer(spec.ref, spec, True)
+    reason = "Its price is not known. An admin can set PARLEY_STANDIN_PRICE for models without one."
+    return Offer(spec.ref, spec, False, reason)

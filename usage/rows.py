@@ -1,0 +1,61 @@
+"""Writes and reads single rows on the path of every call, with statements that are built once.
+
+Django takes five to ten times as long to build such a query as SQLite takes to run it. The words are the
+same on SQLite and PostgreSQL; values are prepared by the models' own fields.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from django.db import connection, models
+
+
+def insert(row: models.Model, *, otherwise: str = "") -> bool:
+    """Inserts the row; says whether it did. `otherwise` is an ON CONFLICT clause, never from outside."""
+    model = type(row)
+    return run(f"{_insert(model)} {otherwise}", *(_value(field, row) for field in _fields(model))) == 1
+
+
+def run(statement: str, *values: Any) -> int:
+    """Runs a statement that writes; returns how many rows it changed. Values must be `prepared`."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        changed: int = cursor.rowcount
+    return changed
+
+
+def one(statement: str, *values: Any) -> Any:
+    """The first column of the first row that a SELECT finds, or None. Values must be prepared."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        found = cursor.fetchone()
+    return found[0] if found else None
+
+
+def prepared(model: type[models.Model], field: str, value: Any) -> Any:
+    """A value as this database takes it for a field of the model."""
+    return model._meta.get_field(field).get_db_prep_save(value, connection)  # type: ignore[union-attr]
+
+
+def quoted(*names: str) -> str:
+    """Names as SQL, with commas between."""
+    return ", ".join(connection.ops.quote_name(name) for name in names)
+
+
+@cache
+def _fields(model: type[models.Model]) -> list[models.Field[Any, Any]]:
+    """The columns that an INSERT gives; the database counts automatic keys itself."""
+    return [field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)]
+
+
+@cache
+def _insert(model: type[models.Model]) -> str:
+    columns = [field.attname for field in _fields(model)]
+    marks = ", ".join(["%s"] * len(columns))
+    return f"INSERT INTO {quoted(model._meta.db_table)} ({quoted(*columns)}) VALUES ({marks})"  # noqa: S608
+
+
+def _value(field: models.Field[Any, Any], row: models.Model) -> Any:
+    return field.get_db_prep_save(field.pre_save(row, add=True), connection)

@@ -1,0 +1,218 @@
+"""Turns holds into ledger lines, exactly once.
+
+    open ── settle, settle_lost, sweep ──> closed     one conditional UPDATE decides who writes the lines
+
+Whoever comes second writes nothing, unless it knows better: the vendor's numbers for an attempt that was
+settled by estimate become a `corrected` line with the signed differences; a larger estimate adds its
+difference as estimated. A hold is never merely freed: a call whose process was lost is charged by what its
+hold last stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from django.db import transaction
+
+from providers.types import Usage
+
+from . import rollup, rows
+from .attempts import Attempt
+from .clock import database_now, organisation_day
+from .models import Hold, LedgerLine, Outcome, Payer, Source, estimated_attempts
+from .pricing import Tariff, cost_nano
+from .rates import UNKNOWN_RATE, output_rate
+
+SWEEP_AT_ONCE = 50
+LOST = "process_lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What a call came to, all attempts and corrections together; estimated if any part of it is."""
+
+    cost_nano: int
+    usage: Usage
+    source: Literal["reported", "estimated"]
+    outcome: str
+
+
+def settle(hold: Hold, attempts: Sequence[Attempt]) -> Settlement:
+    """Closes the hold with these attempts; or adds what an earlier settlement did not know. One transaction.
+
+    Safe to run again: the second run finds nothing that it knows better.
+    """
+    with transaction.atomic():
+        now = database_now()
+        if _close(hold, now):
+            return _write(hold, [_line(hold, attempt, now) for attempt in attempts], [])
+        Hold.objects.select_for_update().get(pk=hold.pk)  # later settlers queue here
+        before = list(LedgerLine.objects.filter(call_id=hold.call_id).order_by("id"))
+        return _write(hold, _better(hold, attempts, before, now), before)
+
+
+def settle_lost(call_id: UUID, seen: Usage | None) -> Settlement | None:
+    """Settles a call whose process was lost, from the larger of what its hold stored and what else was seen
+    of it.
+
+    The result is an estimate, or what was settled before. None: there is no such call. (`seen_usage` makes
+    `seen` from a message that was received in part.)
+    """
+    with transaction.atomic():
+        hold = Hold.objects.select_for_update().filter(call_id=call_id).first()
+        return settle(hold, _lost_attempts(hold, seen)) if hold is not None else None
+
+
+def sweep_expired(now: datetime | None = None) -> int:
+    """Settles every open hold that nobody has renewed in time, as estimated; returns how many.
+
+    `now` is the database's time if not given. Small transactions, so that nobody waits long.
+    """
+    settled = 0
+    while True:
+        moment = now or database_now()
+        expired = Hold.objects.filter(state=Hold.State.OPEN, renewed_until__lt=moment)
+        found = list(expired.order_by("renewed_until")[:SWEEP_AT_ONCE])
+        for hold in found:
+            with transaction.atomic():
+                closed_at = database_now()
+                if _close(hold, closed_at, expired_before=moment):
+                    _write(hold, [_line(hold, lost, closed_at) for lost in _lost_attempts(hold, None)], [])
+                    settled += 1
+        if len(found) < SWEEP_AT_ONCE:
+            return settled
+
+
+def sweep_all() -> int:
+    """Settles every open hold, renewed or not: for the start of a server that knows that it is alone."""
+    return sweep_expired(database_now() + timedelta(days=36_500))
+
+
+def _close(hold: Hold, now: datetime, *, expired_before: datetime | None = None) -> bool:
+    """Whether it is we who close it."""
+    key, moment = rows.prepared(Hold, "id", hold.pk), rows.prepared(Hold, "closed_at", now)
+    statement = (
+        f"UPDATE {rows.quoted(Hold._meta.db_table)} SET state = 'closed', closed_at = %s WHERE id = %s "  # noqa: S608
+    )
+    if expired_before is None:
+        return rows.run(f"{statement} AND state = 'open'", moment, key) == 1
+    limit = rows.prepared(Hold, "renewed_until", expired_before)
+    return rows.run(f"{statement} AND state = 'open' AND renewed_until < %s", moment, key, limit) == 1
+
+
+def _write(hold: Hold, lines: list[LedgerLine], before: list[LedgerLine]) -> Settlement:
+    for line in lines:
+        rows.insert(line)
+    rollup.add(lines)
+    return _settlement([*before, *lines])
+
+
+def _lost_attempts(hold: Hold, seen: Usage | None) -> list[Attempt]:
+    """The hold's attempts as last stored, the last one with what else was seen of it; none of them came to
+    its end."""
+    if hold.state == Hold.State.CLOSED:  # what was settled is newer than what the hold stored
+        latest = LedgerLine.objects.filter(call_id=hold.call_id).order_by("-attempt").first()
+        attempts = [Attempt(number=latest.attempt if latest else 1)]
+    else:
+        attempts = [Attempt.from_json(stored) for stored in hold.attempts] or [Attempt(number=1)]
+    last = attempts[-1]
+    if last.duration_ms is None:
+        last.outcome, last.error = Outcome.INTERRUPTED, LOST
+    if seen is not None:
+        last.usage = _larger(last.usage, seen)
+        last.counted_output = max(last.counted_output, seen.output_tokens)
+    return attempts
+
+
+def _larger(one: Usage, other: Usage) -> Usage:
+    larger = {name: max(getattr(one, name), getattr(other, name)) for name in LedgerLine.BUCKETS}
+    names = {
+        name: getattr(other, name) or getattr(one, name)
+        for name in ("service_tier", "speed", "inference_geo")
+    }
+    return replace(one, **larger, **names, doubtful=one.doubtful & other.doubtful)
+
+
+def _line(hold: Hold, attempt: Attempt, now: datetime) -> LedgerLine:
+    tariff = Tariff.from_json(hold.tariff)
+    thought = attempt.thinking_seconds > 0 and not attempt.final
+    usage, source = attempt.charge(
+        prompt_tokens=hold.prompt_tokens,
+        max_tokens=hold.max_tokens,
+        output_rate=output_rate(hold.provider, hold.model) if thought else UNKNOWN_RATE,
+        hour_cache=tariff.asked_hour_cache,
+    )
+    return LedgerLine(
+        **{name: getattr(hold, name) for name in Payer.PAYER},
+        **{name: getattr(usage, name) for name in LedgerLine.BUCKETS},
+        call_id=hold.call_id,
+        attempt=attempt.number,
+        accounted_at=hold.opened_at,
+        day=organisation_day(hold.opened_at),
+        written_at=now,
+        model_asked=hold.model,
+        model_served=attempt.model_served,
+        service_tier=(usage.service_tier or "")[:32],
+        speed=(usage.speed or "")[:32],
+        inference_geo=(usage.inference_geo or "")[:32],
+        price_source=tariff.source,
+        price_id=tariff.price_id,
+        cost_nano=cost_nano(usage, tariff),
+        source=source,
+        outcome=attempt.outcome,
+        error=attempt.error,
+        ttft_ms=attempt.ttft_ms,
+        duration_ms=attempt.duration_ms,
+        vendor_request_id=attempt.request_id,
+    )
+
+
+def _better(
+    hold: Hold, attempts: Sequence[Attempt], before: Sequence[LedgerLine], now: datetime
+) -> list[LedgerLine]:
+    """The lines that make the ledger know what these attempts know and it did not."""
+    lines = []
+    for attempt in attempts:
+        line = _line(hold, attempt, now)
+        known = [earlier for earlier in before if earlier.attempt == attempt.number]
+        if not known:
+            lines.append(line)
+        elif not estimated_attempts(known):
+            continue
+        elif line.source == Source.REPORTED:
+            lines.append(_difference(line, known, Source.CORRECTED))
+        elif line.cost_nano > sum(earlier.cost_nano for earlier in known):
+            lines.append(_difference(line, known, Source.ESTIMATED))
+    return lines
+
+
+def _difference(line: LedgerLine, known: Sequence[LedgerLine], source: Source) -> LedgerLine:
+    least = None if source == Source.CORRECTED else 0
+    for name in (*LedgerLine.BUCKETS, "cost_nano"):
+        difference = getattr(line, name) - sum(getattr(earlier, name) for earlier in known)
+        setattr(line, name, difference if least is None else max(least, difference))
+    line.line = max(earlier.line for earlier in known) + 1
+    line.source = source
+    return line
+
+
+def _settlement(lines: Sequence[LedgerLine]) -> Settlement:
+    ordered = sorted(lines, key=lambda line: (line.attempt, line.line))
+    sums: dict[str, Any] = {name: sum(getattr(line, name) for line in lines) for name in LedgerLine.BUCKETS}
+    last = ordered[-1]
+    usage = Usage(
+        **sums,
+        service_tier=last.service_tier or None,
+        speed=last.speed or None,
+        inference_geo=last.inference_geo or None,
+    )
+    return Settlement(
+        cost_nano=sum(line.cost_nano for line in lines),
+        usage=usage,
+        source="estimated" if estimated_attempts(lines) else "reported",
+        outcome=last.outcome,
+    )
