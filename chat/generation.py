@@ -1,0 +1,112 @@
+"""The life of a run in its host: prepared, answered by a model, stored.
+
+    launch -> _live -> prepare (the run becomes `running`, the request is built)
+                    -> _answer (one metered call; each event goes to the fold and to the journal)
+                    -> _store  (message, status, removal of the journal in one fenced transaction)
+
+Leaving the page ends nothing here; `LiveRun.end` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+
+from providers.errors import ConnectionFailed, InterruptedStream, ProviderError
+from usage import metering
+from usage.errors import CallRefused
+from usage.writer import writer
+
+from . import journal, records, sockets, titles
+from .host import host
+from .live import LiveRun
+from .models import Message, Run
+from .records import Ended, Prepared
+
+log = logging.getLogger(__name__)
+
+Status = Message.Status
+
+
+def launch(run: Run) -> None:
+    """Starts the task of a queued run on the host's loop, from any thread.
+
+    In a process that serves nothing (a command, a test without a server) the run stays queued until a host
+    claims it.
+    """
+    live = LiveRun(run=run.id, message=run.message_id, conversation=run.conversation_id, fence=run.fence)
+    host.call(_launch_here, live)
+
+
+def _launch_here(live: LiveRun) -> None:
+    host.add(live)
+    live.task = host.spawn(_live(live))
+    sockets.show(live)
+
+
+async def _live(live: LiveRun) -> None:
+    ended = await _ended(live)
+    live.closing = True
+    if live.ending == "fenced":
+        host.remove(live)
+        live.finish("fenced")
+        return
+    # A task of its own: a cancellation that is still on its way to this one must not reach the last write.
+    live.task = host.spawn(_store(live, ended))
+
+
+async def _ended(live: LiveRun) -> Ended:
+    """Answers, and says how it ended: every way out of a call has its status and its sentence."""
+    try:
+        prepared = await writer.run(partial(records.prepare, live.run, live.fence))
+        if prepared is None:
+            live.ending = "fenced"
+            return Ended(Status.INTERRUPTED)
+        await _answer(live, prepared)
+    except asyncio.CancelledError:
+        return _ended_by_us(live)
+    except CallRefused as refusal:
+        return Ended(Status.FAILED, {"type": refusal.code, "message": refusal.message})
+    except ProviderError as error:
+        cut = isinstance(error, InterruptedStream | ConnectionFailed) and live.received.blocks()
+        return Ended(Status.INTERRUPTED if cut else Status.FAILED, error.to_json())
+    except Exception:
+        log.exception("Run %s failed", live.run)
+        return Ended(
+            Status.FAILED, {"type": "internal_error", "message": "Parley itself failed. The log says why."}
+        )
+    return Ended(Status.COMPLETED)
+
+
+def _ended_by_us(live: LiveRun) -> Ended:
+    if live.ending == "stop":
+        return Ended(Status.STOPPED)
+    if live.ending == "unstored":
+        return Ended(
+            Status.FAILED, {"type": "unstored", "message": "The database refused to store this answer."}
+        )
+    return Ended(Status.INTERRUPTED, {"type": "shutdown", "message": "The server was stopped."})
+
+
+async def _answer(live: LiveRun, prepared: Prepared) -> None:
+    apply, append = live.received.apply, host.journal.append
+    async with metering.call(
+        prepared.caller, prepared.request, purpose="chat", call_id=prepared.call_id
+    ) as call:
+        async for event in call:
+            apply(event)
+            append(live, event)
+
+
+async def _store(live: LiveRun, ended: Ended) -> None:
+    rest = await host.journal.take(live)
+    try:
+        stored = await journal.stored(partial(records.finish, live.run, live.fence, ended, live.received))
+    finally:
+        host.remove(live)
+    if stored:
+        host.journal.show(live, rest)
+    live.finish(ended.status)
+    if stored and ended.status == Status.COMPLETED:
+        host.spawn(titles.entitle(live.conversation))

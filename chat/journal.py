@@ -1,0 +1,202 @@
+"""The journal: what a run received is stored here before anybody is shown it.
+
+One committer per process collects the events of all its live runs and stores them in one transaction: at once
+when little happens, spaced by a few milliseconds under load, neighbouring deltas merged. Only when the commit
+has answered do the rows get shown. So the cost of a delta falls as load rises, and what was shown is always
+stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+
+from providers.types import StreamEvent
+from usage.writer import writer
+
+from .live import LiveRun
+from .models import JournalEntry, Run
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+SPACING = 0.02  # seconds between commits under load
+SPACING_PER_ROW = 0.0002  # seconds more for each run in the last commit: 500 live runs commit every 100 ms
+CALM = 4  # a commit of at most so many rows is followed by the next one at once
+AWAY_LONGEST = 1.0  # seconds between tries while the database is away
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[dict[str, object]]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One run's events of one commit; `events` is their JSON list."""
+
+    run: UUID
+    fence: int
+    seq: int
+    events: bytes
+
+
+class Journal:
+    """The committer of this process. Its methods belong to the host's event loop."""
+
+    def __init__(self) -> None:
+        self._dirty: dict[UUID, LiveRun] = {}
+        self._news = asyncio.Event()
+        self._in_flight: asyncio.Future[None] | None = None
+
+    def append(self, live: LiveRun, event: StreamEvent) -> None:
+        live.pending.append(event)
+        if len(live.pending) == 1:
+            self._dirty[live.run] = live
+            self._news.set()
+
+    async def commit_forever(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            started = loop.time()
+            batch = [(live, live.pending) for live in self._dirty.values()]
+            self._dirty.clear()
+            for live, _events in batch:
+                live.pending = []
+            await self._commit(batch)
+            if len(batch) > CALM:
+                spacing = SPACING + SPACING_PER_ROW * len(batch)
+                await asyncio.sleep(max(0.0, spacing - (loop.time() - started)))
+
+    async def take(self, live: LiveRun) -> list[StreamEvent]:
+        """The events of a run that no commit has stored or is storing now: its last ones go into its last
+        write."""
+        self._dirty.pop(live.run, None)
+        rest, live.pending = live.pending, []
+        if self._in_flight is not None:
+            await asyncio.shield(self._in_flight)
+        return rest
+
+    def show(self, live: LiveRun, events: list[StreamEvent]) -> None:
+        """Shows a run's last events, which its last write has stored in the message."""
+        if events:
+            live.publish(live.seq + 1, _encode(merge(events)))
+
+    async def _commit(self, batch: list[tuple[LiveRun, list[StreamEvent]]]) -> None:
+        self._in_flight = asyncio.get_running_loop().create_future()
+        try:
+            await self._store_and_publish(batch)
+        finally:
+            self._in_flight.set_result(None)
+            self._in_flight = None
+
+    async def _store_and_publish(self, batch: list[tuple[LiveRun, list[StreamEvent]]]) -> None:
+        rows = [Row(live.run, live.fence, live.seq + 1, _encode(merge(events))) for live, events in batch]
+        try:
+            kept = await stored(lambda: store(rows))
+        except DatabaseError:
+            if len(batch) > 1:
+                log.exception("A commit of %d runs was refused; each is tried alone", len(batch))
+                for one in batch:
+                    await self._store_and_publish([one])
+                return
+            log.exception("Run %s cannot be stored; it ends", batch[0][0].run)
+            kept = set()
+            batch[0][0].end("unstored")
+        for (live, _events), row in zip(batch, rows, strict=True):
+            if row.run in kept:
+                live.publish(row.seq, row.events)
+            else:
+                live.end("fenced")
+
+
+async def stored(write: Callable[[], T]) -> T:
+    """Runs a write in the process's writer, for as long as it takes while the database is away.
+
+    The write must bear being run twice: its commit answer may have been lost. Other DatabaseErrors are
+    raised.
+    """
+    pause = 0.02
+    while True:
+        try:
+            return await writer.run(write)
+        except (OperationalError, InterfaceError) as error:
+            log.warning(
+                "The database is away (%s); what was received waits to be stored", type(error).__name__
+            )
+            await asyncio.sleep(pause)
+            pause = min(AWAY_LONGEST, pause * 2)
+
+
+def store(rows: list[Row]) -> set[UUID]:
+    """Stores the rows of runs whose fence still matches, in the caller's transaction; returns those runs."""
+    quote = connection.ops.quote_name
+    adapt = Run._meta.pk.get_db_prep_value
+    keys = {row.run: adapt(row.run, connection) for row in rows}
+    marks = ",".join(["%s"] * len(keys))
+    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id, fence FROM {quote(Run._meta.db_table)} "  # noqa: S608 - names from the models
+            f"WHERE id IN ({marks}) AND status IN ('queued', 'running', 'waiting') ORDER BY id{lock}",
+            list(keys.values()),
+        )
+        fences = {str(key).replace("-", ""): fence for key, fence in cursor.fetchall()}
+        kept = [row for row in rows if fences.get(row.run.hex) == row.fence]
+        cursor.executemany(
+            f"INSERT INTO {quote(JournalEntry._meta.db_table)} (run_id, seq, events) "  # noqa: S608
+            "VALUES (%s, %s, %s) ON CONFLICT (run_id, seq) DO NOTHING",
+            [(keys[row.run], row.seq, row.events.decode()) for row in kept],
+        )
+    return {row.run for row in kept}
+
+
+def read(run: UUID, after: int = 0) -> tuple[int, list[StreamEvent]]:
+    """The last number and all stored events of a run after number `after`."""
+    entries = JournalEntry.objects.filter(run=run, seq__gt=after).order_by("seq")
+    rows = list(entries.values_list("seq", "events"))
+    events = [event for _seq, text in rows for event in _decode(text)]
+    return (rows[-1][0] if rows else after), events
+
+
+def merge(events: Iterable[StreamEvent]) -> list[StreamEvent]:
+    """Joins neighbouring deltas of the same kind and block, which changes nothing that a fold can see."""
+    merged: list[StreamEvent] = []
+    parts: list[str] = []  # the texts of the last merged event and of those that belong to it
+    before: tuple[object, str] | None = None
+    for event in events:
+        place = _place(event)
+        if place is not None and place == before:
+            parts.append(event["delta"][_JOINED[place[1]]])
+            continue
+        _join(merged, parts)
+        merged.append(event)
+        parts = [event["delta"][_JOINED[place[1]]]] if place is not None else []
+        before = place
+    _join(merged, parts)
+    return merged
+
+
+_JOINED = {"text_delta": "text", "thinking_delta": "thinking", "input_json_delta": "partial_json"}
+
+
+def _place(event: StreamEvent) -> tuple[object, str] | None:
+    """Block and kind of a delta that may be joined with its neighbour; None for every other event."""
+    if event.get("type") != "content_block_delta":
+        return None
+    delta = event["delta"]
+    kind = delta.get("type")
+    return (event["index"], kind) if kind in _JOINED and len(delta) == 2 else None
+
+
+def _join(merged: list[StreamEvent], parts: list[str]) -> None:
+    if len(parts) > 1:
+        delta = merged[-1]["delta"]
+        merged[-1] = {**merged[-1], "delta": {**delta, _JOINED[delta["type"]]: "".join(parts)}}

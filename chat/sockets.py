@@ -1,0 +1,163 @@
+"""The open pages of this process: who they belong to, what they are told, whether they may still listen."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.db import DatabaseError
+from django.http import parse_cookie
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+from accounts.models import User
+
+from .events import Changed
+from .host import host
+from .live import LiveRun
+from .reading import read
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 5.0  # seconds between looks at people's rights
+
+SIGNED_OUT = 4401
+NO_RIGHT = 4403
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What a socket's right to listen rests on. `password` is the stored hash: a new one ends the session."""
+
+    user: UUID
+    session: str
+    password: str
+
+
+class Socket(Protocol):
+    granted: Pass
+
+    def tell(self, frame: Changed) -> None: ...
+
+    def follow_run(self, live: LiveRun) -> None: ...
+
+    async def dismiss(self, code: int) -> None: ...
+
+
+_open: dict[UUID, set[Socket]] = defaultdict(set)  # by person
+_looking: dict[UUID, set[Socket]] = defaultdict(set)  # by conversation
+
+
+def pass_for(headers: dict[bytes, bytes]) -> Pass | None:
+    """The right to listen that a handshake's session cookie gives, or None.
+
+    Sessions signed under an older secret key are good as well, and nothing is written: a new session key
+    would be lost on the way to the browser.
+    """
+    cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+    key = cookies.get(settings.SESSION_COOKIE_NAME)
+    if not key:
+        return None
+    session = SessionStore(key)
+    user = (
+        User.objects.filter(id=session.get(SESSION_KEY), is_active=True).first()
+        if session.get(SESSION_KEY)
+        else None
+    )
+    if user is None or session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    stored = session.get(HASH_SESSION_KEY, "")
+    expected = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    if not any(constant_time_compare(stored, one) for one in expected):
+        return None
+    return Pass(user.id, key, user.password)
+
+
+def enter(socket: Socket) -> None:
+    _open[socket.granted.user].add(socket)
+
+
+def leave(socket: Socket) -> None:
+    _discard(_open, socket.granted.user, socket)
+
+
+def look(socket: Socket, conversation: UUID) -> None:
+    """From now on this page is shown the live runs of the conversation."""
+    _looking[conversation].add(socket)
+
+
+def look_away(socket: Socket, conversation: UUID) -> None:
+    _discard(_looking, conversation, socket)
+
+
+def _discard(pages: dict[UUID, set[Socket]], key: UUID, socket: Socket) -> None:
+    if key in pages:
+        pages[key].discard(socket)
+        if not pages[key]:
+            del pages[key]
+
+
+def show(live: LiveRun) -> None:
+    """A run begins here: the pages that look at its conversation follow it at once."""
+    for socket in _looking.get(live.conversation, ()):
+        socket.follow_run(live)
+
+
+def tell(people: list[UUID], frame: Changed) -> None:
+    """Sends a frame to every open page of these people, from any thread."""
+    host.call(_tell_here, people, frame)
+
+
+def _tell_here(people: list[UUID], frame: Changed) -> None:
+    for person in people:
+        for socket in list(_open.get(person, ())):
+            socket.tell(frame)
+
+
+async def watch_rights() -> None:
+    while True:
+        await asyncio.sleep(LOOK_EVERY)
+        await look_at_rights()
+
+
+async def look_at_rights() -> None:
+    """Closes the sockets of people who signed out, were deactivated, or changed their password."""
+    pages = [page for mine in _open.values() for page in mine]
+    if not pages:
+        return
+    try:
+        verdicts = await read(partial(verdicts_on, {page.granted for page in pages}))
+    except DatabaseError as error:
+        log.warning("Rights of %d sockets could not be read: %s", len(pages), type(error).__name__)
+        return
+    for page in pages:
+        if (code := verdicts.get(page.granted)) is not None:
+            await page.dismiss(code)
+
+
+def verdicts_on(passes: set[Pass]) -> dict[Pass, int]:
+    """The close code of each pass that is no longer good, in two queries."""
+    people = dict(
+        User.objects.filter(id__in={one.user for one in passes}, is_active=True).values_list("id", "password")
+    )
+    sessions = set(
+        Session.objects.filter(
+            session_key__in={one.session for one in passes}, expire_date__gt=timezone.now()
+        ).values_list("session_key", flat=True)
+    )
+    verdicts: dict[Pass, int] = {}
+    for one in passes:
+        if one.user not in people:
+            verdicts[one] = NO_RIGHT
+        elif one.session not in sessions or people[one.user] != one.password:
+            verdicts[one] = SIGNED_OUT
+    return verdicts

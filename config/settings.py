@@ -1,0 +1,212 @@
+"""Every setting of Parley. Environment variables are read here and nowhere else; README lists them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from providers.access import Secret
+
+from .environment import Environment
+from .hosts import allowed_hosts, is_loopback
+from .master_keys import derive, load_master_keys
+
+env = Environment()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# Where things are
+DATA_DIR = env.path("PARLEY_DATA_DIR", BASE_DIR / "var")
+HOST = env.text("PARLEY_HOST", "127.0.0.1")
+PORT = env.integer("PARLEY_PORT", 8000, least=0, most=65535)
+PUBLIC_URL = env.origin("PARLEY_PUBLIC_URL")
+DRAIN_SECONDS = env.integer("PARLEY_DRAIN_SECONDS", 30, least=0, most=3600)
+DEBUG = env.flag("PARLEY_DEBUG")
+
+# Secrets
+DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+MASTER_KEYS = load_master_keys(env.words("PARLEY_SECRET_KEYS"), DATA_DIR)
+SECRET_KEY, *SECRET_KEY_FALLBACKS = [derive(key, "django") for key in MASTER_KEYS]
+
+# Model providers: what the environment gives serves the whole organisation
+PROVIDER_ENVIRONMENT: dict[str, dict[str, Any]] = {
+    "anthropic": {
+        "api_key": Secret(key) if (key := env.text("ANTHROPIC_API_KEY")) else None,
+        "base_url": env.base_url("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
+    },
+}
+ANTHROPIC_BASE_URL: str = PROVIDER_ENVIRONMENT["anthropic"]["base_url"]
+STANDIN_PRICE = env.dollars_per_million("PARLEY_STANDIN_PRICE")
+DEMO = env.flag("PARLEY_DEMO", default=True)
+DEMO_BASE_URL = ""  # set by the process that serves, once the simulator listens
+
+# Who may reach it
+ALLOWED_HOSTS = allowed_hosts(HOST, PUBLIC_URL)
+SETUP_CODE_REQUIRED = not is_loopback(HOST) or bool(PUBLIC_URL)
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if PUBLIC_URL else []
+SESSION_COOKIE_NAME = "parley_session"
+CSRF_COOKIE_NAME = "parley_csrf"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if SESSION_COOKIE_SECURE:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# Scripts and styles come from our own files alone: no inline code, no style attributes, nothing remote.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+# The application
+INSTALLED_APPS = [
+    "daphne",  # first: it makes `runserver` speak ASGI; `serve` runs uvicorn
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "channels",
+    "django_htmx",
+    "config",
+    "accounts",
+    "usage",
+    "tools",
+    "chat",
+    "gateway",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.ContentSecurityPolicy",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "accounts.middleware.FirstVisit",
+]
+ROOT_URLCONF = "config.urls"
+ASGI_APPLICATION = "config.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+            "loaders": [
+                (
+                    "django.template.loaders.cached.Loader",
+                    [
+                        "django.template.loaders.filesystem.Loader",
+                        "django.template.loaders.app_directories.Loader",
+                    ],
+                )
+            ],
+        },
+    }
+]
+
+# Data: SQLite in the data folder, or PostgreSQL and Redis
+DATABASES = {"default": env.database("DATABASE_URL", DATA_DIR / "parley.sqlite3")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+REDIS_URL = env.redis("REDIS_URL")
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+if REDIS_URL:
+    CHANNEL_LAYERS["default"] = {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL]},
+    }
+    CACHES["default"] = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+
+# People sign in by e-mail; accounts are made by the set-up page and by invitations, never by a public form
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["accounts.hashers.Argon2"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "display_name")},
+    },
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "chat:new"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_FORMS = {
+    "login": "accounts.forms.LoginForm",
+    "change_password": "accounts.forms.ChangePasswordForm",
+    "set_password": "accounts.forms.SetPasswordForm",
+    "reset_password": "accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "accounts.forms.ResetPasswordKeyForm",
+}
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "10/m/ip,5/5m/key",
+    "reset_password": "20/m/ip,5/m/key",
+    "change_password": "5/m/user",
+}
+ALLAUTH_TRUSTED_PROXY_COUNT = 0  # a forwarded address is never believed
+
+EMAIL_CONFIGURED = bool(env.text("EMAIL_URL"))
+vars().update(env.email("EMAIL_URL"))
+
+# Files of the front end: built into static/dist, collected with hashed names
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static" / "collected"
+STATICFILES_DIRS = [
+    (name, BASE_DIR / "static" / name) for name in ("css", "dist") if (BASE_DIR / "static" / name).is_dir()
+]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+# esbuild puts a hash into the names of its chunks; they never change.
+WHITENOISE_IMMUTABLE_FILE_TEST = r"^.*/c/.*-[A-Z0-9]{8}\.[a-z0-9]+$|^.+\.[0-9a-f]{12}\..+$"
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+
+LOG_LEVEL = env.text("PARLEY_LOG_LEVEL", "INFO").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "uvicorn.access": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+    },
+}
+
+# The name under which this process holds leases: it must differ between processes and restarts.
+PROCESS_NAME = f"{os.uname().nodename}:{os.getpid()}"
