@@ -1,0 +1,53 @@
+/** The model picker: a list of radio buttons in a popover, and what depends on the choice. */
+
+import { fitSettings } from "./settings.js";
+
+document.addEventListener("change", ({ target }) => {
+  if (target instanceof HTMLInputElement && target.name === "model") showModel();
+});
+
+/** The button and the settings say what is chosen. */
+export function showModel() {
+  const radio = document.querySelector("input[name='model']:checked");
+  if (!(radio instanceof HTMLInputElement)) return;
+  const name = radio.dataset.name ?? "";
+  const label = document.getElementById("model-name");
+  if (label) label.textContent = name;
+  document.querySelector(".composer-model")?.setAttribute("aria-label", `Model: ${name}`);
+  fitSettings(radio);
+}
+
+document.addEventListener(
+  "toggle",
+  ({ target }) => {
+    if (!(target instanceof HTMLElement) || target.id !== "models") return;
+    const open = target.matches(":popover-open");
+    document.querySelector(".composer-model")?.setAttribute("aria-expanded", String(open));
+    const chosen = target.querySelector("input:checked");
+    if (open && chosen instanceof HTMLElement) chosen.focus();
+  },
+  true,
+);
+
+function close() {
+  document.getElementById("models")?.hidePopover();
+  document.getElementById("composer-text")?.focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  const { target } = event;
+  if (event.key !== "Enter" || !(target instanceof HTMLInputElement) || target.name !== "model") return;
+  event.preventDefault(); // Enter in a form's radio button would send the message.
+  close();
+});
+
+document.addEventListener("click", ({ target, detail }) => {
+  // A pointer chooses and is done; keys go through the list first.
+  if (
+    detail > 0 &&
+    target instanceof Element &&
+    target.closest(".model") &&
+    !target.closest("[aria-disabled]")
+  )
+    close();
+});

@@ -1,0 +1,43 @@
+/** The conversation's settings in a dialog; and which of them the chosen model has. */
+
+import { announce } from "./announce.js";
+
+document.addEventListener("click", ({ target }) => {
+  if (!(target instanceof Element)) return;
+  const opener = target.closest("[data-opens]");
+  const dialog = opener && document.getElementById(opener.getAttribute("data-opens") ?? "");
+  if (dialog instanceof HTMLDialogElement) dialog.showModal();
+  const closer = target.closest("[data-closes]");
+  if (closer) closer.closest("dialog")?.close();
+  // A click beside the dialog lands on the dialog itself, outside its box.
+  if (target instanceof HTMLDialogElement) target.close();
+});
+
+document.addEventListener("htmx:after:swap", () => {
+  const saved = document.querySelector("dialog[open] [data-saved]");
+  if (!saved) return;
+  saved.closest("dialog")?.close();
+  saved.removeAttribute("data-saved");
+  announce("Saved. It holds from the next answer on.");
+});
+
+/** @param {HTMLInputElement} model the chosen radio button */
+export function fitSettings(model) {
+  const kinds = (model.dataset.thinking ?? "").split(" ").filter(Boolean);
+  const field = document.getElementById("field-thinking");
+  field?.toggleAttribute("hidden", kinds.length === 0);
+  for (const choice of field?.querySelectorAll("input") ?? []) {
+    const possible =
+      choice.value === "" ||
+      (choice.value === "off" ? kinds.includes("disabled") : kinds.some((kind) => kind !== "disabled"));
+    choice.disabled = !possible;
+    if (!possible && choice.checked) {
+      const own = field?.querySelector("input[value='']");
+      if (own instanceof HTMLInputElement) own.checked = true;
+    }
+  }
+  const hint = document.getElementById("hint-tokens");
+  const most = Number(model.dataset.maxOutput ?? 0);
+  if (hint && most)
+    hint.textContent = `At most ${most.toLocaleString("en")} for ${model.dataset.name}; empty means as many as it may.`;
+}

@@ -1,0 +1,149 @@
+/**
+ * The page's one socket: a window on what the server writes, never the place where anything is kept. It comes
+ * back by itself, and says then what the page has, so that the story goes on without a gap.
+ */
+
+import { CLOSED, wait } from "./numbers.js";
+
+const ACKNOWLEDGE = 250;
+const QUIET = 1500;
+const STALE = 30_000;
+
+/** @typedef {{conversation: string, after: () => Record<string, number>}} Followed */
+/** @typedef {{state: "joined" | "away" | "signed-out" | "no-right", retryAt: number}} LinkState */
+
+/** Fires "frame" with what the server sent as its detail, and "state" with {state, retryAt}. */
+export class Link extends EventTarget {
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {Followed | null} */
+  #followed = null;
+  #tries = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #retry;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #acknowledge;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #quiet;
+  #ended = false;
+  #hiddenAt = 0;
+  #address;
+
+  /** @param {string} address */
+  constructor(address) {
+    super();
+    this.#address = address;
+  }
+
+  open() {
+    window.addEventListener("online", () => this.wake());
+    window.addEventListener("offline", () => this.#socket?.close());
+    window.addEventListener("pagehide", () => this.#socket?.close());
+    window.addEventListener("pageshow", () => this.wake());
+    document.addEventListener("visibilitychange", () => this.#visibility());
+    this.#connect();
+  }
+
+  /** Tries now, however long the wait would be. */
+  wake() {
+    if (this.#socket || this.#ended) return;
+    clearTimeout(this.#retry);
+    this.#connect();
+  }
+
+  /** A page that slept may hold a socket that died without a word; a new one costs little. */
+  #visibility() {
+    if (document.hidden) {
+      this.#hiddenAt = Date.now();
+    } else if (this.#socket && Date.now() - this.#hiddenAt > STALE) {
+      this.#drop();
+      this.#connect();
+    } else {
+      this.wake();
+    }
+  }
+
+  /** @param {Followed} followed what this page shows from now on */
+  follow(followed) {
+    this.#followed = followed;
+    this.#sendFollow();
+  }
+
+  /** @param {string} conversation */
+  unfollow(conversation) {
+    if (this.#followed?.conversation !== conversation) return;
+    this.#followed = null;
+    this.send({ type: "unfollow" });
+  }
+
+  /** Says how far the page is; many calls make one message. */
+  acknowledge() {
+    this.#acknowledge ??= setTimeout(() => this.#sendFollow(), ACKNOWLEDGE);
+  }
+
+  /** Asks for everything after the own numbers, now. */
+  askAgain() {
+    this.#sendFollow();
+  }
+
+  /** @param {object} command @returns {boolean} whether it went out */
+  send(command) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(command));
+    return true;
+  }
+
+  #sendFollow() {
+    clearTimeout(this.#acknowledge);
+    this.#acknowledge = undefined;
+    if (!this.#followed) return;
+    const { conversation, after } = this.#followed;
+    this.send({ type: "follow", conversation, after: after() });
+  }
+
+  #connect() {
+    const socket = new WebSocket(this.#address);
+    this.#socket = socket;
+    socket.addEventListener("open", () => {
+      this.#tries = 0;
+      clearTimeout(this.#quiet);
+      this.#quiet = undefined;
+      this.#tell("state", { state: "joined", retryAt: 0 });
+      this.#sendFollow();
+    });
+    socket.addEventListener("message", ({ data }) => {
+      if (socket === this.#socket) this.#tell("frame", JSON.parse(data));
+    });
+    socket.addEventListener("close", ({ code }) => {
+      if (socket === this.#socket) this.#closed(code);
+    });
+  }
+
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+  }
+
+  /** @param {number} code */
+  #closed(code) {
+    this.#socket = null;
+    if (code === CLOSED.signedOut || code === CLOSED.noRight) {
+      this.#ended = true;
+      this.#tell("state", { state: code === CLOSED.signedOut ? "signed-out" : "no-right", retryAt: 0 });
+      return;
+    }
+    const delay = code === CLOSED.badCommand ? wait(16, 1) : wait(this.#tries, Math.random());
+    this.#tries += 1;
+    this.#retry = setTimeout(() => this.wake(), delay);
+    const away = { state: "away", retryAt: Date.now() + delay };
+    // A short break is nobody's business: the line appears only when it lasts.
+    if (this.#tries > 3) this.#tell("state", away);
+    else this.#quiet ??= setTimeout(() => this.#tell("state", away), QUIET);
+  }
+
+  /** @param {string} name @param {object} detail */
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
