@@ -128,7 +128,8 @@ CACHES: dict[str, dict[str, Any]] = {"default": {"BACKEND": "django.core.cache.b
 if REDIS_URL:
     CHANNEL_LAYERS["default"] = {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL]},
+        # Redis does not part its channels by database: the prefix keeps two installations apart.
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": f"parley-{derive(MASTER_KEYS[0], 'channels')[:12]}"},
     }
     CACHES["default"] = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
 

@@ -45,18 +45,18 @@ def whole_part(text: str) -> str:
     """
     closers: list[str] = []
     wants = "value"  # what may come next: value, first (value or ]), key, first-key (key or }), colon, next
-    end, rest = 0, ""
-    position = 0
+    position = end = 0  # text[:end] is whole when `closers` follow it
     while match := _TOKEN.match(text, position):
         position = match.end()
         mark = match["mark"]
         if mark is None:
-            number_may_go_on = match["plain"] is not None and position == len(text) and text[-1].isdigit()
             if match["string"] is not None and wants in ("key", "first-key"):
                 wants = "colon"
                 continue
+            number_may_go_on = match["plain"] is not None and position == len(text) and text[-1].isdigit()
             if wants not in ("value", "first") or number_may_go_on:
                 break
+            wants = "next"
         elif mark == ":" and wants == "colon":
             wants = "value"
             continue
@@ -66,15 +66,13 @@ def whole_part(text: str) -> str:
         elif mark in _CLOSES and wants in ("value", "first"):
             closers.append(_CLOSES[mark])
             wants = "first-key" if mark == "{" else "first"
-            end, rest = position, "".join(reversed(closers))
-            continue
         elif closers and mark == closers[-1] and wants in ("next", "first", "first-key"):
             closers.pop()
+            wants = "next"
         else:
             break
-        wants = "next"
-        end, rest = position, "".join(reversed(closers))
-    return text[:end] + rest
+        end = position
+    return text[:end] + "".join(reversed(closers))
 
 
 def _parsed(text: str) -> Any:

@@ -111,7 +111,7 @@ class Usage:
     def merge(self, newer_json: object) -> "Usage":
         """This usage with the latest value of every field that the newer object holds; absent erases none."""
         newer = newer_json if isinstance(newer_json, dict) else {}
-        doubtful = set(self.doubtful) | _named(newer.get("estimated"))
+        doubtful = set(self.doubtful)
         changes: dict[str, Any] = {}
         for name, path in _COUNTS.items():
             value = _find(newer, path)
@@ -127,6 +127,7 @@ class Usage:
             text = newer.get(name)
             if isinstance(text, str) and text.isprintable() and len(text) <= _NAME_LENGTH:
                 changes[name] = text
+        doubtful |= _named(newer.get("estimated"))
         return replace(self, doubtful=frozenset(doubtful), **changes)._with_whole_total()
 
     def to_json(self) -> Json:

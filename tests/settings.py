@@ -32,9 +32,8 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": FOLDER / "test.sqlite3"}
 
 if "CONFIG" in CHANNEL_LAYERS["default"]:
-    CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = (
-        FOLDER.name
-    )  # Redis does not part its channels by database
+    # Redis does not part its channels by database: two runs on one server would hear each other.
+    CHANNEL_LAYERS["default"]["CONFIG"]["prefix"] = FOLDER.name
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # Argon2 takes 0.1 s a user, by design
 

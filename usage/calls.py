@@ -73,6 +73,7 @@ class Call(AsyncIterator[StreamEvent]):
         self._call_id = call_id
         self._retries = retries
         self._attempts: list[Attempt] = []
+        self._chores: list[asyncio.Future[Any]] = []
         self._events: AsyncGenerator[StreamEvent, None] | None = None
         self._admitted: Admitted
         self._open: OpenCall
@@ -171,7 +172,7 @@ class Call(AsyncIterator[StreamEvent]):
         attempt.finish(Outcome.INTERRUPTED if broken else Outcome.FAILED, failure.kind)
         if isinstance(failure, AuthenticationError):
             refused = partial(credentials.mark_invalid, self._admitted.choice.id, failure.safe_message)
-            writer.submit(refused).add_done_callback(_look)
+            self._chores.append(writer.submit(refused))
         if attempt.content_at is not None:
             return None
         billed = sum(not made.free for made in self._attempts)
@@ -184,13 +185,13 @@ class Call(AsyncIterator[StreamEvent]):
         hold: Hold = self._admitted.hold
         work = partial(settle, hold, attempts)
         settled = writer.submit(work)  # before anything is awaited: from here on nothing can prevent it
-        waits: list[asyncio.Future[Any]] = [settled]
+        chores = self._chores
         if self._events is not None:
-            waits.append(asyncio.ensure_future(self._events.aclose()))
-        cancelled = await _all_done(waits)
+            chores.append(asyncio.ensure_future(self._events.aclose()))
+        cancelled = await _all_done([settled, *chores])
         open_calls().remove(self._open)
-        for wait in waits[1:]:
-            _look(wait)
+        for chore in chores:
+            _look(chore)
         try:
             self.settlement = settled.result()
         except (OperationalError, InterfaceError) as error:
@@ -223,6 +224,6 @@ async def _all_done(futures: list[asyncio.Future[Any]]) -> bool:
 
 
 def _look(future: asyncio.Future[Any]) -> None:
-    """Logs how something ended that nobody waits for."""
+    """Logs how a chore failed, for nobody can do anything about it."""
     if not future.cancelled() and (error := future.exception()) is not None:
         log.error("Cleaning up after a call failed", exc_info=error)

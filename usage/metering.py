@@ -1,12 +1,14 @@
 """The one door to a model: `call`, and `complete` for a whole answer. Every call is held before and settled
 after.
 
-`settle_lost`, `sweep_expired` and `sweep_all` are for whoever recovers from the loss of a process.
+For whoever recovers from the loss of a process: `settle_lost` for one call, `sweep` every few seconds,
+`sweep_all` at the start of a server that is alone.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Literal
 from uuid import UUID
 
@@ -16,9 +18,11 @@ from providers.types import Message, MessageRequest
 
 from .caller import Caller
 from .calls import Call, Route
+from .clock import database_now
 from .estimates import seen_usage
 from .retries import Retries
-from .settlement import Settlement, settle_lost, sweep_all, sweep_expired
+from .settlement import Settlement, settle_lost, sweep_all, sweep_expired, sweep_some
+from .writer import writer
 
 Purpose = Literal["chat", "title"]
 RETRIES = Retries()
@@ -34,6 +38,7 @@ __all__ = [
     "complete",
     "seen_usage",
     "settle_lost",
+    "sweep",
     "sweep_all",
     "sweep_expired",
 ]
@@ -61,3 +66,11 @@ async def complete(
     if not fold.complete:
         raise InterruptedStream(partial=fold.message)
     return fold.message
+
+
+async def sweep() -> int:
+    """`sweep_expired` on the writer's threads, a few holds at a time so that nobody waits for long."""
+    moment, settled = await writer.run(database_now), 0
+    while (swept := await writer.run(partial(sweep_some, moment))) is not None:
+        settled += swept
+    return settled

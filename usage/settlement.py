@@ -27,7 +27,8 @@ from .models import Hold, LedgerLine, Outcome, Payer, Source, estimated_attempts
 from .pricing import Tariff, cost_nano
 from .rates import UNKNOWN_RATE, output_rate
 
-SWEEP_AT_ONCE = 50
+SWEEP_AT_ONCE = 10
+FOR_EVER = timedelta(days=36_500)
 LOST = "process_lost"
 
 
@@ -70,26 +71,32 @@ def settle_lost(call_id: UUID, seen: Usage | None) -> Settlement | None:
 def sweep_expired(now: datetime | None = None) -> int:
     """Settles every open hold that nobody has renewed in time, as estimated; returns how many.
 
-    `now` is the database's time if not given. Small transactions, so that nobody waits long.
+    `now` is the database's time if not given. In small transactions; inside another one it is one long one.
     """
-    settled = 0
-    while True:
-        moment = now or database_now()
-        expired = Hold.objects.filter(state=Hold.State.OPEN, renewed_until__lt=moment)
-        found = list(expired.order_by("renewed_until")[:SWEEP_AT_ONCE])
-        for hold in found:
-            with transaction.atomic():
-                closed_at = database_now()
-                if _close(hold, closed_at, expired_before=moment):
-                    _write(hold, [_line(hold, lost, closed_at) for lost in _lost_attempts(hold, None)], [])
-                    settled += 1
-        if len(found) < SWEEP_AT_ONCE:
-            return settled
+    moment, settled = now or database_now(), 0
+    while (swept := sweep_some(moment)) is not None:
+        settled += swept
+    return settled
 
 
 def sweep_all() -> int:
     """Settles every open hold, renewed or not: for the start of a server that knows that it is alone."""
-    return sweep_expired(database_now() + timedelta(days=36_500))
+    return sweep_expired(database_now() + FOR_EVER)
+
+
+def sweep_some(moment: datetime) -> int | None:
+    """Settles a few of the holds that expired before this moment; returns how many, None when there are
+    none."""
+    expired = Hold.objects.filter(state=Hold.State.OPEN, renewed_until__lt=moment)
+    found = list(expired.order_by("renewed_until")[:SWEEP_AT_ONCE])
+    settled = 0
+    with transaction.atomic():
+        for hold in sorted(found, key=lambda hold: hold.pk):
+            closed_at = database_now()
+            if _close(hold, closed_at, expired_before=moment):
+                _write(hold, [_line(hold, lost, closed_at) for lost in _lost_attempts(hold, None)], [])
+                settled += 1
+    return settled if found else None
 
 
 def _close(hold: Hold, now: datetime, *, expired_before: datetime | None = None) -> bool:

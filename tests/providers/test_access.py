@@ -23,7 +23,6 @@ def test_a_secret_prints_as_stars() -> None:
         repr(secret),
         f"{secret}",
         f"{secret:>5}",
-        "%s" % secret,
         repr(access),
         str([secret]),
     ):

@@ -1,4 +1,4 @@
-"""The catalogue: complete, checked as it is read, and true to the vendor's documentation where that is tricky."""
+"""The catalogue: complete, checked as it is read, true to the vendor's documentation."""
 
 from __future__ import annotations
 

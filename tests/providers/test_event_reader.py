@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from providers.event_reader import EventReader
 from providers.types import StreamEvent
+from tests.providers.generated import generated
 from tests.providers.loopback import PING, STOP, block, hello, start, stop, text
 
 
@@ -56,6 +58,7 @@ def test_text_is_cleaned_and_pairs_are_joined(parts: list[str], whole: str) -> N
     assert texts(*parts) == whole
 
 
+@generated
 @given(
     st.text(
         st.characters(min_codepoint=0xD7F0, max_codepoint=0x1F000) | st.sampled_from("a\0\ud83d\ude00"),
@@ -185,6 +188,7 @@ def test_what_is_no_event_fails_and_ends_the_reading(poison: bytes) -> None:
     assert read(line(start()) + poison + line(stop(0))) == ([start()], True)
 
 
+@generated
 @given(st.data())
 def test_a_cut_in_the_bytes_changes_nothing(data: st.DataObject) -> None:
     parts = ["a\ud83d", "\ude00\0", "\ud83d", "é\u2028"]
@@ -192,7 +196,7 @@ def test_a_cut_in_the_bytes_changes_nothing(data: st.DataObject) -> None:
     whole += data.draw(st.sampled_from([b"", b"data: bad\n\n", b"data: \xff\n\n"]))
     places = data.draw(st.lists(st.integers(0, len(whole)), max_size=5).map(sorted))
     borders = [0, *places, len(whole)]
-    pieces = [whole[begin:finish] for begin, finish in zip(borders, borders[1:], strict=False)]
+    pieces = [whole[begin:finish] for begin, finish in pairwise(borders)]
     assert read(*pieces) == read(whole)
 
 

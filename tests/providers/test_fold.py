@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from providers import errors
 from providers.fold import Fold, fold
+from tests.providers.generated import generated
 from tests.providers.loopback import STOP, block, end, hello, start, stop, text
 
 VECTORS: list[dict[str, Any]] = json.loads(
@@ -69,6 +70,7 @@ def test_a_message_once_looked_at_does_not_change() -> None:
     assert all(json.dumps(state) == shown for _, _, state, shown in looks)
 
 
+@generated
 @given(st.lists(st.text(max_size=8), max_size=40), st.data())
 def test_merging_neighbouring_deltas_changes_nothing(parts: list[str], data: st.DataObject) -> None:
     merged: list[str] = []
@@ -187,6 +189,7 @@ events_of_any_kind = st.fixed_dictionaries(
 )
 
 
+@generated
 @given(st.lists(events_of_any_kind, max_size=12))
 def test_whatever_comes_is_folded_or_refused_by_name(events: list[dict[str, Any]]) -> None:
     folding = Fold()

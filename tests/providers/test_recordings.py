@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from typing import Any
 
+import msgspec
 import pytest
 
 from providers.errors import InterruptedStream
@@ -120,15 +120,15 @@ def test_an_end_before_the_stop_event_is_an_interruption(recording: Recording) -
 @each_recording
 def test_a_fold_resumed_after_any_event_goes_on_as_if_uncut(recording: Recording) -> None:
     uncut, resumed = Fold(), Fold()
-    before = json.dumps(resumed.state())
+    before = msgspec.json.encode(resumed.state())
     for event in read(recording.bytes()):
-        resumed = Fold.resume(json.loads(before))
-        assert json.dumps(resumed.state()) == before
+        resumed = Fold.resume(msgspec.json.decode(before))
+        assert msgspec.json.encode(resumed.state()) == before
         uncut.apply(event)
         resumed.apply(event)
         # The order of keys counts: blocks are sent back as they came.
-        before = json.dumps(uncut.state())
-        assert json.dumps(resumed.state()) == before
+        before = msgspec.json.encode(uncut.state())
+        assert msgspec.json.encode(resumed.state()) == before
 
 
 @needs_corpus

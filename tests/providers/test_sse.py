@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from providers.errors import ProtocolError
 from providers.sse import Decoder, ServerSentEvent, encode
+from tests.providers.generated import generated
 
 
 def decode(*pieces: bytes) -> list[ServerSentEvent]:
@@ -74,6 +75,7 @@ streams = st.lists(st.tuples(st.one_of(fields, st.just(b"")), line_ends).map(b""
 )
 
 
+@generated
 @given(st.sampled_from([b"", b"\xef\xbb\xbf"]), streams, st.lists(st.integers(0, 300), max_size=6))
 def test_any_cuts_give_the_events_of_the_uncut_stream(mark: bytes, stream: bytes, places: list[int]) -> None:
     whole = mark + stream
@@ -117,6 +119,7 @@ def capped(*pieces: bytes) -> tuple[list[ServerSentEvent], bool]:
     return events, decoder.failure is not None
 
 
+@generated
 @given(st.binary(max_size=80))
 def test_any_bytes_are_read_or_refused_the_same_however_cut(stream: bytes) -> None:
     whole = capped(stream)
@@ -124,6 +127,7 @@ def test_any_bytes_are_read_or_refused_the_same_however_cut(stream: bytes) -> No
     assert all(capped(stream[:cut], stream[cut:]) == whole for cut in range(len(stream)))
 
 
+@generated
 @given(st.sampled_from([b"", b"\xef\xbb\xbf"]), st.integers(0, 40), line_ends)
 def test_the_cap_holds_at_the_same_byte_however_cut(mark: bytes, size: int, line_end: bytes) -> None:
     stream = mark + b"data: " + b"a" * size + line_end * 2 + b"data: 2" + line_end * 2

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.tool_input import parse_input, whole_part
+from tests.providers.generated import generated
 
 clean_text = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
 values = st.recursive(
@@ -19,11 +20,13 @@ values = st.recursive(
 inputs = st.dictionaries(clean_text, values, max_size=4)
 
 
+@generated
 @given(inputs, st.booleans())
 def test_a_whole_object_is_read_as_it_is(value: dict[str, Any], ascii_only: bool) -> None:
     assert parse_input(json.dumps(value, ensure_ascii=ascii_only)) == (value, True)
 
 
+@generated
 @given(inputs)
 def test_of_a_cut_object_only_what_it_said_is_kept(value: dict[str, Any]) -> None:
     text = json.dumps(value)
@@ -41,6 +44,7 @@ def is_part(part: Any, whole: Any) -> bool:
     return bool(part == whole)
 
 
+@generated
 @given(st.text('{}[]",:0123e+-.truefalsn \\u', max_size=30))
 def test_any_text_gives_an_object(text: str) -> None:
     value, whole = parse_input(text)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from providers.types import MessageRequest, Usage
+from tests.providers.generated import generated
 
 
 def test_a_body_holds_only_what_was_given() -> None:
@@ -146,6 +147,7 @@ usages = st.fixed_dictionaries(
 )
 
 
+@generated
 @given(usages, usages)
 def test_usage_survives_being_stored(first: dict[str, Any], second: dict[str, Any]) -> None:
     usage = Usage.from_json(first).merge(second)

@@ -1,10 +1,11 @@
-"""A person who may call models, the simulator in the vendor's place, and what a call leaves in the
-database."""
+"""A person who may call models, the simulator in the vendor's place, and a look at what calls leave."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,12 +15,15 @@ from accounts import actions
 from accounts.ids import uuid7
 from accounts.models import User
 from providers.access import Secret
+from providers.errors import ProviderError
+from providers.fold import Fold
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
 from providers.types import MessageRequest
-from usage import discovery
+from usage import discovery, metering
 from usage.metering import Caller
 from usage.models import DailyUsage, Hold, LedgerLine
+from usage.retries import Retries
 from usage.writer import writer
 
 from .flush import ledger_can_be_flushed as ledger_can_be_flushed
@@ -82,8 +86,7 @@ def roll_up() -> dict[str, int]:
 
 
 def ledger_is_whole() -> None:
-    """The invariants of money that hold after everything: DailyUsage is the ledger's sum, and nothing is
-    negative."""
+    """What holds after everything: DailyUsage is the ledger's sum, no line is negative or there twice."""
     written, sums = lines(), roll_up()
     for name in (*LedgerLine.BUCKETS, "cost_nano"):
         assert sums[name] == sum(getattr(line, name) for line in written), name
@@ -93,3 +96,57 @@ def ledger_is_whole() -> None:
         assert line.source == "corrected" or line.cost_nano >= 0
     closed = Hold.objects.filter(state=Hold.State.CLOSED)
     assert set(closed.values_list("call_id", flat=True)) == {line.call_id for line in written}
+
+
+class Pauses(Retries):
+    """Retries that take no time; `waited` lists how long they would have waited."""
+
+    waited: list[float]
+
+    def __init__(self) -> None:
+        waited: list[float] = []
+
+        async def sleep(seconds: float) -> None:
+            waited.append(seconds)
+            await asyncio.sleep(0)
+
+        super().__init__(sleep=sleep, jitter=lambda: 0.0)
+        object.__setattr__(self, "waited", waited)
+
+
+@dataclass
+class Made:
+    """One call that is over: what was received of it, and the error that ended it."""
+
+    id: UUID
+    call: metering.Call
+    fold: Fold
+    error: ProviderError | None
+
+    @property
+    def settlement(self) -> metering.Settlement:
+        assert self.call.settlement is not None
+        return self.call.settlement
+
+
+async def made(
+    caller: Caller, request: MessageRequest, *, leave_after: int = 0, retries: Retries | None = None
+) -> Made:
+    """Makes a call and folds it to its end, or to so many events; a ProviderError ends it as well."""
+    fold, call_id, count = Fold(), uuid7(), 0
+    error: ProviderError | None = None
+    call = None
+    try:
+        async with metering.call(
+            caller, request, purpose="chat", call_id=call_id, retries=retries or Pauses()
+        ) as call:
+            async for event in call:
+                fold.apply(event)
+                count += 1
+                if count == leave_after:
+                    break
+    except ProviderError as raised:
+        error = raised
+    await database(ledger_is_whole)
+    assert call is not None
+    return Made(call_id, call, fold, error)

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 import pytest
 from django.db import DatabaseError, connection
@@ -15,74 +14,32 @@ from providers.access import Secret
 from providers.errors import (
     AuthenticationError,
     BillingError,
-    ConnectionFailed,
     InterruptedStream,
-    Overloaded,
     ProtocolError,
     ProviderError,
-    RateLimited,
 )
-from providers.fold import Fold
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
 from usage import metering
 from usage.errors import CallRefused, DuplicateCall
 from usage.metering import Caller
 from usage.models import Hold, LedgerLine
-from usage.retries import Retries
 
-from .conftest import DEMO, asking, database, ledger_is_whole, lines, open_holds
+from .conftest import DEMO, asking, database, lines, made, open_holds
 
 pytestmark = [pytest.mark.usefixtures("vendor"), pytest.mark.services]
 
 Json = dict[str, Any]
 
 
-class Pauses(Retries):
-    """Retries that wait no time and remember for how long they would have waited."""
-
-    def __init__(self, **facts: Any) -> None:
-        waited: list[float] = []
-
-        async def sleep(seconds: float) -> None:
-            waited.append(seconds)
-            await asyncio.sleep(0)
-
-        super().__init__(sleep=sleep, jitter=lambda: 0.0, **facts)
-        object.__setattr__(self, "waited", waited)
-
-    waited: list[float]
-
-
-async def made(
-    caller: Caller, request: Any, *, leave_after: int | None = None, retries: Retries | None = None
-) -> tuple[metering.Call, Fold, UUID]:
-    """One call, folded to its end or left after so many events; a ProviderError ends it as well."""
-    fold, call_id = Fold(), uuid7()
-    context = metering.call(caller, request, purpose="chat", call_id=call_id, retries=retries or Pauses())
-    try:
-        async with context as call:
-            async for event in call:
-                fold.apply(event)
-                if leave_after is not None:
-                    leave_after -= 1
-                    if leave_after <= 0:
-                        break
-    except ProviderError as error:
-        call.error = error  # type: ignore[attr-defined]
-    await database(ledger_is_whole)
-    return call, fold, call_id
-
-
 async def test_an_answer_passes_through_and_is_settled_from_the_vendors_count(caller: Caller) -> None:
-    call, fold, call_id = await made(caller, asking(text="Hello there.", deltas=3))
-    assert fold.complete
-    (line,) = await database(lambda: lines(call_id))
-    assert call.settlement is not None
+    done = await made(caller, asking(text="Hello there.", deltas=3))
+    assert done.fold.complete
+    (line,) = await database(lambda: lines(done.id))
     assert (line.source, line.outcome, line.cost_nano) == (
         "reported",
         "completed",
-        call.settlement.cost_nano,
+        done.settlement.cost_nano,
     )
     assert line.cost_nano == line.input_tokens * 2_000 + line.output_tokens * 10_000 > 0
     assert (line.user, line.run, line.conversation) == (caller.user_id, caller.run_id, caller.conversation_id)
@@ -108,13 +65,12 @@ async def test_complete_gives_the_whole_message(caller: Caller) -> None:
 
 
 async def test_leaving_early_is_a_stop_and_costs_what_came(caller: Caller, vendor: ThreadServer) -> None:
-    call, _fold, _id = await made(caller, asking(deltas=-1, rate=200), leave_after=8)
+    done = await made(caller, asking(deltas=-1, rate=200), leave_after=8)
     (line,) = await database(lines)
     assert (line.source, line.outcome) == ("estimated", "stopped")
     assert line.input_tokens > 0
     assert line.output_tokens > 0
-    assert call.settlement is not None
-    assert call.settlement.source == "estimated"
+    assert done.settlement.source == "estimated"
 
 
 async def test_entering_without_reading_costs_nothing_and_asks_nobody(
@@ -159,9 +115,9 @@ async def test_an_error_of_the_caller_settles_as_a_stop(caller: Caller) -> None:
 async def test_a_failure_is_raised_and_settled_by_what_it_cost(
     caller: Caller, script: Json, error: type[Exception], outcome: str, source: str
 ) -> None:
-    call, _fold, call_id = await made(caller, asking(**script))
-    assert isinstance(call.error, error)  # type: ignore[attr-defined]
-    (line,) = await database(lambda: lines(call_id))
+    done = await made(caller, asking(**script))
+    assert isinstance(done.error, error)
+    (line,) = await database(lambda: lines(done.id))
     assert (line.outcome, line.source) == (outcome, source)
     assert (line.cost_nano > 0) == (source == "estimated")
     assert line.error
@@ -171,106 +127,30 @@ async def test_a_failure_is_raised_and_settled_by_what_it_cost(
 @pytest.mark.parametrize("fault", ["missing", "negative", "nan", "text", "huge", "null"])
 async def test_usage_that_cannot_be_is_estimated_and_flagged(caller: Caller, fault: str) -> None:
     """threats.md §9: the balance never rises, and delivered work is never free."""
-    _call, fold, call_id = await made(caller, asking(text="Some words of an answer. " * 4, usage=fault))
-    assert fold.complete
-    (line,) = await database(lambda: lines(call_id))
+    done = await made(caller, asking(text="Some words of an answer. " * 4, usage=fault))
+    assert done.fold.complete
+    (line,) = await database(lambda: lines(done.id))
     assert line.source == "estimated"
     assert line.cost_nano > 0
     assert all(getattr(line, name) >= 0 for name in LedgerLine.BUCKETS)
 
 
 async def test_cumulative_usage_sent_twice_counts_once(caller: Caller) -> None:
-    _call, fold, call_id = await made(caller, asking(text="Twice.", usage_repeats=3))
-    (line,) = await database(lambda: lines(call_id))
-    assert line.output_tokens == fold.message["usage"]["output_tokens"]
+    done = await made(caller, asking(text="Twice.", usage_repeats=3))
+    (line,) = await database(lambda: lines(done.id))
+    assert line.output_tokens == done.fold.message["usage"]["output_tokens"]
     assert line.source == "reported"
 
 
 async def test_a_stop_event_ends_the_call_though_the_connection_stays_open(caller: Caller) -> None:
-    call, fold, _id = await made(caller, asking(deltas=3, stop_then_hold=True))
-    assert fold.complete
-    assert call.settlement is not None
-    assert call.settlement.outcome == "completed"
+    done = await made(caller, asking(deltas=3, stop_then_hold=True))
+    assert done.fold.complete
+    assert done.settlement.outcome == "completed"
 
 
 async def test_a_refusal_of_the_model_is_its_own_outcome(caller: Caller) -> None:
-    call, _fold, _id = await made(caller, asking(text="I", stop_reason="refusal"))
-    assert call.settlement is not None
-    assert (call.settlement.outcome, call.settlement.source) == ("refused", "reported")
-
-
-@pytest.mark.parametrize("status", [429, 500, 529])
-async def test_what_was_turned_down_is_asked_again_and_costs_nothing(caller: Caller, status: int) -> None:
-    pauses = Pauses()
-    script = {"status": status, "times": 2, "then": {"text": "At last."}, "id": uuid7().hex}
-    call, fold, call_id = await made(caller, asking(**script), retries=pauses)
-    assert fold.complete
-    assert pauses.waited == [0.5, 1.0]
-    written = await database(lambda: lines(call_id))
-    assert [(line.attempt, line.outcome, line.cost_nano > 0) for line in written] == [
-        (1, "failed", False),
-        (2, "failed", False),
-        (3, "completed", True),
-    ]
-    assert call.settlement is not None
-    assert call.settlement.source == "reported"
-
-
-async def test_two_retries_and_no_more(caller: Caller, vendor: ThreadServer) -> None:
-    call, _fold, _id = await made(caller, asking(status=529))
-    assert isinstance(call.error, Overloaded)  # type: ignore[attr-defined]
-    assert vendor.app.counters.counts["requests"] == 3
-
-
-@pytest.mark.parametrize(
-    ("header", "requests", "waited"), [("7", 3, [7.0, 7.0]), ("60", 3, [60.0, 60.0]), ("61", 1, [])]
-)
-async def test_retry_after_is_obeyed_up_to_a_minute(
-    caller: Caller, vendor: ThreadServer, header: str, requests: int, waited: list[float]
-) -> None:
-    pauses = Pauses()
-    call, _fold, _id = await made(caller, asking(status=429, headers={"retry-after": header}), retries=pauses)
-    assert isinstance(call.error, RateLimited)  # type: ignore[attr-defined]
-    assert (vendor.app.counters.counts["requests"], pauses.waited) == (requests, waited)
-
-
-async def test_a_spend_limit_is_never_asked_again(caller: Caller, vendor: ThreadServer) -> None:
-    await made(caller, asking(status=429, details={"error_code": "contract_spend_limit_reached"}))
-    assert vendor.app.counters.counts["requests"] == 1
-
-
-async def test_an_attempt_that_may_have_been_billed_is_made_again_once_and_paid(
-    caller: Caller, vendor: ThreadServer
-) -> None:
-    """The stream breaks after message_start, before any content."""
-    call, fold, call_id = await made(caller, asking(cut_after=1))
-    assert isinstance(call.error, InterruptedStream)  # type: ignore[attr-defined]
-    assert fold.message == {}  # nothing of it was shown
-    assert vendor.app.counters.counts["requests"] == 2
-    written = await database(lambda: lines(call_id))
-    assert [(line.attempt, line.source, line.cost_nano > 0) for line in written] == [
-        (1, "estimated", True),
-        (2, "estimated", True),
-    ]
-    script = {"cut_after": 1, "times": 1, "then": {"text": "Whole."}, "id": uuid7().hex}
-    _call, fold, _id = await made(caller, asking(**script))
-    assert fold.complete
-    assert fold.message["content"][0]["text"] == "Whole."
-
-
-async def test_once_content_came_nothing_is_made_again(caller: Caller, vendor: ThreadServer) -> None:
-    call, fold, _id = await made(caller, asking(deltas=5, error_event_after=4, error="overloaded_error"))
-    assert isinstance(call.error, Overloaded)  # type: ignore[attr-defined]
-    assert fold.blocks()
-    assert vendor.app.counters.counts["requests"] == 1
-
-
-async def test_where_nobody_listens_nothing_is_billed(caller: Caller, settings: Any) -> None:
-    settings.PROVIDER_ENVIRONMENT["anthropic"]["base_url"] = "http://127.0.0.1:9"
-    call, _fold, call_id = await made(caller, asking(text="Hi"))
-    assert isinstance(call.error, ConnectionFailed)  # type: ignore[attr-defined]
-    written = await database(lambda: lines(call_id))
-    assert [(line.outcome, line.cost_nano) for line in written] == [("failed", 0)] * 3
+    done = await made(caller, asking(text="I", stop_reason="refusal"))
+    assert (done.settlement.outcome, done.settlement.source) == ("refused", "reported")
 
 
 async def test_a_refused_key_is_marked_and_not_tried_again(
@@ -286,9 +166,9 @@ async def test_a_refused_key_is_marked_and_not_tried_again(
         )
 
     credential = await database(enter)
-    call, _fold, call_id = await made(caller, asking(text="Hi"))
-    assert isinstance(call.error, AuthenticationError)  # type: ignore[attr-defined]
-    (line,) = await database(lambda: lines(call_id))
+    done = await made(caller, asking(text="Hi"))
+    assert isinstance(done.error, AuthenticationError)
+    (line,) = await database(lambda: lines(done.id))
     assert (line.credential, line.credential_scope, line.cost_nano) == (credential.pk, "person", 0)
     await database(credential.refresh_from_db)
     assert credential.state == "invalid"
@@ -298,10 +178,10 @@ async def test_a_refused_key_is_marked_and_not_tried_again(
 
 
 async def test_a_call_id_is_good_for_one_call(caller: Caller, vendor: ThreadServer) -> None:
-    _call, _fold, call_id = await made(caller, asking(text="Hi"))
+    done = await made(caller, asking(text="Hi"))
     for _ in range(2):
         with pytest.raises(DuplicateCall):
-            await metering.complete(caller, asking(text="Hi"), purpose="chat", call_id=call_id)
+            await metering.complete(caller, asking(text="Hi"), purpose="chat", call_id=done.id)
     twice = uuid7()
     results = await asyncio.gather(
         *(metering.complete(caller, asking(text="Hi"), purpose="chat", call_id=twice) for _ in range(5)),
@@ -315,11 +195,10 @@ async def test_a_call_id_is_good_for_one_call(caller: Caller, vendor: ThreadServ
 async def test_the_demo_is_really_free(caller: Caller, settings: Any) -> None:
     with ThreadServer(Simulator(demo_rate=0)) as demo:
         settings.DEMO_BASE_URL = demo.base_url
-        call, fold, call_id = await made(caller, asking(DEMO))
-    assert fold.complete
-    assert call.settlement is not None
-    assert (call.settlement.cost_nano, call.settlement.source) == (0, "reported")
-    (line,) = await database(lambda: lines(call_id))
+        done = await made(caller, asking(DEMO))
+    assert done.fold.complete
+    assert (done.settlement.cost_nano, done.settlement.source) == (0, "reported")
+    (line,) = await database(lambda: lines(done.id))
     assert (line.price_source, line.credential_scope) == ("demo", "demo")
     assert line.output_tokens > 0
 
@@ -388,15 +267,14 @@ async def test_without_a_hold_the_vendor_is_not_asked(caller: Caller, watching: 
 
 
 async def test_the_hold_bounds_what_the_call_can_cost(caller: Caller) -> None:
-    call, _fold, call_id = await made(caller, asking(text="word " * 300, max_tokens=2000))
-    hold = await database(lambda: Hold.objects.get(call_id=call_id))
-    assert call.settlement is not None
+    done = await made(caller, asking(text="word " * 300, max_tokens=2000))
+    hold = await database(lambda: Hold.objects.get(call_id=done.id))
     assert hold.amount_nano >= 2000 * 10_000
-    assert hold.amount_nano >= call.settlement.cost_nano
+    assert hold.amount_nano >= done.settlement.cost_nano
     json.dumps(hold.tariff)
 
 
 async def test_aliases_reach_the_model_under_its_own_id(caller: Caller) -> None:
-    _call, _fold, call_id = await made(caller, asking("anthropic/claude-opus-4-5-20251101", text="Hi"))
-    (line,) = await database(lambda: lines(call_id))
+    done = await made(caller, asking("anthropic/claude-opus-4-5-20251101", text="Hi"))
+    (line,) = await database(lambda: lines(done.id))
     assert line.model_asked == "claude-opus-4-5"

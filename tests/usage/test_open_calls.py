@@ -17,6 +17,7 @@ from usage.models import Hold
 from usage.writer import writer
 
 from .conftest import asking, database, ledger_is_whole, lines, open_holds
+from .holds import hold
 
 pytestmark = [pytest.mark.usefixtures("vendor"), pytest.mark.services]
 
@@ -46,6 +47,13 @@ async def test_an_open_call_stores_what_it_saw_and_a_sweep_charges_it(caller: Ca
     assert call.settlement.cost_nano > swept.cost_nano  # it lived after all, and delivered more
     await database(ledger_is_whole)
     assert await database(open_holds) == 0
+
+
+async def test_the_sweep_of_a_serving_process_settles_what_others_left(caller: Caller) -> None:
+    await database(lambda: [hold(expires=-1) for _ in range(23)] + [hold(expires=60)])
+    assert await metering.sweep() == 23
+    assert await metering.sweep() == 0
+    assert await database(open_holds) == 1
 
 
 async def test_the_process_that_lived_after_all_corrects_the_sweep(caller: Caller) -> None:
@@ -120,7 +128,7 @@ async def test_a_settlement_that_the_database_would_not_take_is_written_later(ca
     async with metering.call(caller, asking(text="Hi"), purpose="chat", call_id=call_id) as call:
         async for _event in call:
             pass
-    hold = await hold_of(call_id)
+    settled = await hold_of(call_id)
 
     def settle() -> Any:
         tries.append(1)
@@ -133,4 +141,4 @@ async def test_a_settlement_that_the_database_would_not_take_is_written_later(ca
     await waiting
     await calls.store_now()
     assert len(tries) == 2  # the writer itself tried again
-    assert hold.state == "closed"
+    assert settled.state == "closed"
