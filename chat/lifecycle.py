@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
+from usage.writer import writer
+
 from . import recovery, sockets
 from .host import Host, host
 from .journal import Journal
@@ -48,4 +50,5 @@ async def stop() -> None:
     for chore in chores:
         chore.cancel()
     await asyncio.gather(*chores, return_exceptions=True)
+    await asyncio.to_thread(writer.stop)
     host.loop = None

@@ -76,7 +76,7 @@ async def sweep() -> None:
         for run in leases:
             if now - watched[run.id].since >= LEASE.total_seconds():
                 await recover(run)
-        await journal.stored(metering.sweep_expired)
+        await metering.sweep()
 
 
 def _watch(before: Watched | None, run: Run, now: float) -> Watched:

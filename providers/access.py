@@ -1,4 +1,4 @@
-"""How a call proves who it is: the provider's address and the secret that goes with it."""
+"""How a call proves who it is: the provider's address, the secret that goes with it, and what they open."""
 
 import hmac
 from dataclasses import dataclass
@@ -67,6 +67,22 @@ class Access:
     secret: Secret | None
     kind: Literal["api_key", "oauth", "none"]
     vendor_account: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What an access opens: the vendor's id of the organisation ("" when unsaid) and its models' ids."""
+
+    vendor_account: str
+    models: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """One model as the vendor lists it."""
+
+    id: str
+    display_name: str
 
 
 def _bytes(value: str) -> bytes:

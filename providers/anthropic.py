@@ -7,12 +7,12 @@ Facts are from Anthropic's API documentation: "Versions", "Errors", "Streaming m
 import contextlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import msgspec
 
-from providers.access import Access
+from providers.access import Access, Account, ListedModel
 from providers.anthropic_errors import from_answer, from_event, masked, request_id
 from providers.cleaning import clean_text, decode
 from providers.errors import (
@@ -46,20 +46,6 @@ QUIET_SECONDS = 300.0
 SECONDS_PER_TOKEN = 3600 / 128_000
 
 _encode = msgspec.json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What a key opens: the vendor's id of the organisation ("" when unsaid) and the ids of its models."""
-
-    vendor_account: str
-    models: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class ListedModel:
-    id: str
-    display_name: str
 
 
 class AnthropicAdapter:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, Protocol, cast
 
-from providers.access import Access
-from providers.anthropic import Account, ListedModel
+from providers.access import Access, Account, ListedModel
 from providers.types import MessageRequest, StreamEvent
 
 

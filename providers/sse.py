@@ -47,11 +47,7 @@ class Decoder:
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self.failure: ProtocolError | None = None
         self._max = max_event_bytes
-        self._usual_max = (
-            max_event_bytes - 100
-        )  # a usual name and the names of the fields are shorter than that
-        # The beginning of an event that has not ended yet: no empty chunks, LF as the only line end, no blank
-        # line.
+        # The beginning of an event that has not ended: no empty chunks, no line end but LF, no blank line.
         self._pending: list[bytes] = []
         self._pending_bytes = 0
         self._after_cr = False
@@ -74,13 +70,7 @@ class Decoder:
         *blocks, rest = chunk.split(b"\n\n")
         events: list[ServerSentEvent] = []
         for block in blocks:
-            # Nearly every event is one line with a usual name and one of ASCII data: read without further ado.
-            head, _, data = block.partition(b"\ndata: ")
-            name = _USUAL_HEADS.get(head)
-            if name is not None and data.isascii() and b"\n" not in data and 0 < len(data) < self._usual_max:
-                self._at_start = False
-                events.append(ServerSentEvent(name, data))
-            elif (event := self._event(block)) is not None:
+            if (event := self._event(block)) is not None:
                 events.append(event)
             elif self.failure is not None:
                 return self._found(events)
@@ -143,6 +133,11 @@ class Decoder:
 
 def _fields(block: bytes) -> tuple[str, bytes, str]:
     """Name, data and id of the event that these lines make; empty data when they make none."""
+    # Nearly every event is one line with a usual name and one of data: read without further ado.
+    head, _, data = block.partition(b"\ndata: ")
+    usual = _USUAL_HEADS.get(head)
+    if usual is not None and b"\n" not in data:
+        return usual, data, ""
     name, event_id = b"", b""
     lines: list[bytes] = []
     for line in block.split(b"\n"):

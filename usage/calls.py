@@ -135,8 +135,7 @@ class Call(AsyncIterator[StreamEvent]):
             attempt = Attempt(number=len(self._attempts) + 1, asked=True)
             self._attempts.append(attempt)
             observe = attempt.observe
-            # The head of an answer waits for what follows it: until then the attempt may be made again,
-            # unseen.
+            # The head of an answer waits for what follows: until then the attempt may be repeated unseen.
             head: StreamEvent | None = None
             try:
                 async with aclosing(adapter.stream(self._request, choice.access)) as events:
@@ -157,6 +156,9 @@ class Call(AsyncIterator[StreamEvent]):
                 pause = self._failed(attempt, failure)
                 if pause is None:
                     raise
+            except Exception:
+                attempt.finish(Outcome.FAILED, "internal_error")
+                raise
             else:
                 attempt.leave()
                 return

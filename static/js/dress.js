@@ -27,11 +27,11 @@ export function dress(fragment, cite) {
     if (node.nodeType === Node.TEXT_NODE && !node.textContent?.trim()) node.remove();
   }
   // Each block finds its own direction, lists and tables as a whole.
-  for (const node of fragment.children) if (node.tagName !== "PRE") node.setAttribute("dir", "auto");
+  for (const node of [...fragment.children]) if (node.tagName !== "DIV") node.setAttribute("dir", "auto");
   for (const node of fragment.querySelectorAll("[data-math]")) math(/** @type {HTMLElement} */ (node));
-  for (const node of fragment.querySelectorAll("pre")) node.replaceWith(snippet(node));
+  for (const node of fragment.querySelectorAll("[data-snippet]")) snippet(node);
   for (const node of fragment.querySelectorAll("[data-plain]")) plain(node);
-  for (const node of fragment.querySelectorAll("table")) table(node);
+  for (const node of fragment.querySelectorAll("[data-scroll]")) table(node);
   for (const node of fragment.querySelectorAll("a")) link(node);
   citations(fragment, cite);
 }
@@ -43,10 +43,17 @@ function math(node) {
   node.replaceChildren(element("code", {}, node.dataset.tex));
 }
 
-/** @param {Element} pre */
-function snippet(pre) {
-  const language = withoutMarks(pre.getAttribute("data-lang") ?? "").slice(0, 40);
-  const code = element("code", { "data-lang": language, dir: "ltr" }, withoutMarks(pre.textContent ?? ""));
+/** @param {Element} node */
+function snippet(node) {
+  const language = withoutMarks(node.getAttribute("data-snippet") ?? "").slice(0, 40);
+  node.removeAttribute("data-snippet");
+  node.className = "snippet";
+  const code = /** @type {Element} */ (node.querySelector("code"));
+  code.setAttribute("data-lang", language);
+  code.setAttribute("dir", "ltr");
+  const text = code.textContent ?? "";
+  if (text.includes("\ue000")) code.textContent = withoutMarks(text);
+  code.parentElement?.setAttribute("tabindex", "0");
   const copy = element("button", {
     class: "button",
     type: "button",
@@ -54,27 +61,27 @@ function snippet(pre) {
     "data-copy": "snippet",
   });
   copy.append(icon("copy"), "Copy");
-  return element(
-    "div",
-    { class: "snippet" },
-    element("div", { class: "snippet-head" }, element("span", {}, language || "text"), copy),
-    element("pre", { tabindex: "0" }, code),
-  );
+  node.prepend(element("div", { class: "snippet-head" }, element("span", {}, language || "text"), copy));
 }
 
 /** @param {Element} node */
 function plain(node) {
   node.className = "plain";
+  node.removeAttribute("data-plain");
+  node.setAttribute("dir", "auto");
 }
 
-/** @param {Element} node */
+/** @param {Element} node the frame of a table */
 function table(node) {
+  node.removeAttribute("data-scroll");
+  node.className = "scroll";
+  node.setAttribute("role", "region");
+  node.setAttribute("aria-label", "Table");
+  node.setAttribute("tabindex", "0");
+  node.firstElementChild?.setAttribute("dir", "auto");
   for (const cell of node.querySelectorAll("th, td")) {
     if ((cell.textContent ?? "").length < SHORT) cell.setAttribute("data-short", "");
   }
-  const frame = element("div", { class: "scroll", role: "region", "aria-label": "Table", tabindex: "0" });
-  node.replaceWith(frame);
-  frame.append(node);
 }
 
 /** @param {HTMLAnchorElement} node */

@@ -14,7 +14,7 @@ export class EndFollower {
   #button;
   /** Whether an answer is being written. */
   #growing = () => false;
-  #following = true;
+  #following = location.hash === "";
   #last = 0;
   #settledAt = 0;
   #observer = new ResizeObserver(() => this.#resized());
@@ -47,7 +47,7 @@ export class EndFollower {
       { signal },
     );
     this.#button?.addEventListener("click", () => this.toEnd(), { signal });
-    this.#settledAt = performance.now() + SETTLING;
+    this.stay();
     this.#observer.observe(this.#thread);
     this.#button?.toggleAttribute("hidden", true);
   }
@@ -61,6 +61,11 @@ export class EndFollower {
     this.#following = true;
     this.#settledAt = performance.now() + SETTLING;
     this.#scroll();
+  }
+
+  /** What changes the page next is part of the conversation: a reader at the end stays there. */
+  stay() {
+    if (this.#following) this.#settledAt = performance.now() + SETTLING;
   }
 
   #settle() {

@@ -24,6 +24,9 @@ const FIELDS = new Map([
   ["mcp_tool_use", ["input"]],
 ]);
 
+/** Fields of a message that no change reaches. */
+const RESERVED = ["type", "content"];
+
 /** The order of events is broken. */
 export class ProtocolError extends Error {}
 
@@ -194,13 +197,13 @@ export class Fold {
   /** @param {Json} event */
   #changeMessage(event) {
     const message = this.#begun(event);
-    const { type: _, delta, usage, content: __, ...others } = event;
+    const { delta, usage, ...others } = event;
     if (isObject(usage)) {
       message.usage = isObject(message.usage) ? message.usage : {};
       set(message.usage, usage);
     }
-    if (isObject(delta)) set(message, delta);
-    set(message, others);
+    if (isObject(delta)) set(message, delta, RESERVED);
+    set(message, others, RESERVED);
   }
 
   /** @param {Json} event @returns {Json} */
@@ -242,9 +245,10 @@ function append(block, field, text) {
   block[field] = (typeof block[field] === "string" ? block[field] : "") + mustBeText(text);
 }
 
-/** Null never replaces a value. @param {Json} target @param {Json} changes */
-function set(target, changes) {
+/** Null never replaces a value. @param {Json} target @param {Json} changes @param {string[]} [left] */
+function set(target, changes, left = []) {
   for (const [key, value] of Object.entries(changes)) {
-    if (key !== "__proto__" && (value !== null || !(key in target))) target[key] = value;
+    if (key === "__proto__" || left.includes(key)) continue;
+    if (value !== null || !(key in target)) target[key] = value;
   }
 }

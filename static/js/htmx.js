@@ -3,7 +3,7 @@
  * and without styles of its own. The rest of its settings is in the page's meta tag.
  */
 
-import htmx from "htmx.org";
+import htmx from "htmx.org/dist/htmx.esm.js";
 
 const refuse = () => {
   throw new Error("Code in attributes is not run.");

@@ -27,6 +27,7 @@ import { mathRules } from "./mathrules.js";
 export const LIMITS = Object.freeze({
   text: 1_000_000,
   tokens: 60_000,
+  blocks: 1500,
   blockTokens: 12_000,
   inline: 20_000,
   nesting: 40,
@@ -74,12 +75,17 @@ const { escapeHtml } = md.utils;
 const { rules } = md.renderer;
 const { Token } = new md.core.State("", md, {});
 
-const code = (/** @type {string} */ text, language = "") =>
-  `<pre data-lang="${escapeHtml(language)}"><code>${escapeHtml(text.replace(/\n$/, ""))}</code></pre>\n`;
+/** @param {string} text @param {string} [language] */
+function code(text, language = "") {
+  const source = escapeHtml(text.replace(/\n$/, ""));
+  return `<div data-snippet="${escapeHtml(language)}"><pre><code>${source}</code></pre></div>\n`;
+}
 
 rules.fence = (tokens, at) =>
   code(tokens[at].content, md.utils.unescapeAll(tokens[at].info).trim().split(/\s+/)[0]);
 rules.code_block = (tokens, at) => code(tokens[at].content);
+rules.table_open = () => '<div data-scroll=""><table>\n';
+rules.table_close = () => "</table></div>\n";
 rules.plain = (tokens, at) => `<div data-plain="">${escapeHtml(tokens[at].content)}</div>\n`;
 rules.math = (tokens, at) => {
   const { content, block, info } = tokens[at];
@@ -108,13 +114,22 @@ const ALLOWED = {
     "href",
     "title",
     "start",
-    "data-lang",
+    "data-snippet",
+    "data-scroll",
     "data-align",
     "data-math",
     "data-image",
     "data-plain",
   ],
-  ADD_URI_SAFE_ATTR: ["start", "data-lang", "data-align", "data-math", "data-image", "data-plain"],
+  ADD_URI_SAFE_ATTR: [
+    "start",
+    "data-snippet",
+    "data-scroll",
+    "data-align",
+    "data-math",
+    "data-image",
+    "data-plain",
+  ],
   ALLOWED_URI_REGEXP: /^(?:https?:\/\/|mailto:)/i,
   ALLOW_ARIA_ATTR: false,
   ALLOW_DATA_ATTR: false,
@@ -161,7 +176,9 @@ export function parse(text, references = {}) {
     from = at + 1;
     deepest = 0;
   });
-  return blocks;
+  if (blocks.length <= LIMITS.blocks) return blocks;
+  const { start } = blocks[LIMITS.blocks];
+  return [...blocks.slice(0, LIMITS.blocks), plainBlock(lines.slice(start).join("\n"), start, lines.length)];
 }
 
 /** @type {(text: string, start: number, end: number) => Block} */

@@ -7,7 +7,7 @@
  */
 
 const INLINE_REACH = 2000;
-const BLOCK_LINES = 200;
+const BLOCK_LINES = 100;
 
 const DOLLAR = 0x24;
 const BACKSLASH = 0x5c;

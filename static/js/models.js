@@ -3,7 +3,9 @@
 import { fitSettings } from "./settings.js";
 
 document.addEventListener("change", ({ target }) => {
-  if (target instanceof HTMLInputElement && target.name === "model") showModel();
+  if (!(target instanceof HTMLInputElement) || target.name !== "model") return;
+  showModel();
+  document.querySelector("#composer-notice [data-until='model']")?.remove();
 });
 
 /** The button and the settings say what is chosen. */

@@ -1,6 +1,4 @@
-/** Partials of the server: turns as HTML, fetched and put in their places. */
-
-import htmx from "./htmx.js";
+/** Partials of the server: turns as HTML, fetched and put in their places. Their controls are left to htmx. */
 
 /**
  * @param {string} address
@@ -45,7 +43,6 @@ export function updateTurn(turn, fresh) {
     else if (before) view.before(node);
     else turn.append(node);
   }
-  htmx.process(turn);
 }
 
 /**
@@ -62,11 +59,7 @@ export function mergeTurns(thread, turns, whole) {
   }
   for (const turn of turns) {
     const known = document.getElementById(turn.id);
-    if (known) {
-      updateTurn(known, turn);
-      continue;
-    }
-    thread.append(turn);
-    htmx.process(turn);
+    if (known) updateTurn(known, turn);
+    else thread.append(turn);
   }
 }

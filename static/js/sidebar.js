@@ -17,6 +17,8 @@ link.addEventListener("frame", (event) => {
   refreshing = setTimeout(refresh, 120);
 });
 
+link.addEventListener("back", () => refresh());
+
 async function refresh() {
   const list = document.getElementById("sidebar-list");
   const thread = document.querySelector("live-thread");

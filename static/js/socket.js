@@ -12,7 +12,10 @@ const STALE = 30_000;
 /** @typedef {{conversation: string, after: () => Record<string, number>}} Followed */
 /** @typedef {{state: "joined" | "away" | "signed-out" | "no-right", retryAt: number}} LinkState */
 
-/** Fires "frame" with what the server sent as its detail, and "state" with {state, retryAt}. */
+/**
+ * Fires "frame" with what the server sent as its detail, "state" with a LinkState, and "back" when it was away,
+ * for however short: what changed meanwhile was not told.
+ */
 export class Link extends EventTarget {
   /** @type {WebSocket | null} */
   #socket = null;
@@ -26,6 +29,7 @@ export class Link extends EventTarget {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #quiet;
   #ended = false;
+  #before = false;
   #hiddenAt = 0;
   #address;
 
@@ -56,11 +60,18 @@ export class Link extends EventTarget {
     if (document.hidden) {
       this.#hiddenAt = Date.now();
     } else if (this.#socket && Date.now() - this.#hiddenAt > STALE) {
-      this.#drop();
-      this.#connect();
+      this.renew();
     } else {
       this.wake();
     }
+  }
+
+  /** Begins anew with a socket that knows nothing: it is told what the page has, and sends the rest. */
+  renew() {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+    this.wake();
   }
 
   /** @param {Followed} followed what this page shows from now on */
@@ -81,8 +92,8 @@ export class Link extends EventTarget {
     this.#acknowledge ??= setTimeout(() => this.#sendFollow(), ACKNOWLEDGE);
   }
 
-  /** Asks for everything after the own numbers, now. */
-  askAgain() {
+  /** Says now what the page has; it is told which of its runs have ended, and shown those it does not know. */
+  ask() {
     this.#sendFollow();
   }
 
@@ -109,6 +120,8 @@ export class Link extends EventTarget {
       clearTimeout(this.#quiet);
       this.#quiet = undefined;
       this.#tell("state", { state: "joined", retryAt: 0 });
+      if (this.#before) this.#tell("back", {});
+      this.#before = true;
       this.#sendFollow();
     });
     socket.addEventListener("message", ({ data }) => {
@@ -117,12 +130,6 @@ export class Link extends EventTarget {
     socket.addEventListener("close", ({ code }) => {
       if (socket === this.#socket) this.#closed(code);
     });
-  }
-
-  #drop() {
-    const socket = this.#socket;
-    this.#socket = null;
-    socket?.close();
   }
 
   /** @param {number} code */

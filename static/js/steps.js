@@ -24,6 +24,13 @@ import { host, named, shorten } from "./sources.js";
 
 const LONGEST = 20_000;
 
+/** Characters that would turn or hide others in a name. */
+const INVISIBLE = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/gu;
+
+/** Calls whose input is code, shown as such; and calls whose line and result say what was asked. */
+const CODE = ["code_execution", "bash_code_execution"];
+const WEB = ["web_search", "web_fetch"];
+
 /** @param {Block} block @param {Situation} now @returns {Said} */
 export function describe(block, now) {
   switch (block.type) {
@@ -124,7 +131,7 @@ function call(block, now, icon, done, doing) {
   const body = [];
   if (now.json.trim()) {
     body.push(plain(now.json));
-  } else if (!["code_execution", "bash_code_execution"].includes(block.name)) {
+  } else if (!CODE.includes(block.name) && !(now.result && WEB.includes(block.name))) {
     const asked = facts(block.input);
     if (asked.childElementCount > 0) body.push(asked);
   }
@@ -248,7 +255,8 @@ function without({ type: _, tool_use_id: __, ...fields }) {
 
 /** @param {unknown} words from outside, kept apart from the sentence around them */
 function name(words) {
-  return element("b", {}, element("bdi", {}, shorten(String(words ?? ""), 120)));
+  const shown = String(words ?? "").replace(INVISIBLE, "");
+  return element("b", {}, element("bdi", {}, shorten(shown, 120)));
 }
 
 /** @param {string} words */

@@ -6,6 +6,7 @@
 import { announce } from "./announce.js";
 import { AnswerView } from "./answer.js";
 import { EndFollower } from "./end.js";
+import htmx from "./htmx.js";
 import { link } from "./link.js";
 import { fetchTurns, mergeTurns, updateTurn } from "./partials.js";
 
@@ -32,6 +33,7 @@ export class LiveThread extends HTMLElement {
     link.addEventListener("frame", (event) => this.#frame(/** @type {CustomEvent} */ (event).detail), {
       signal,
     });
+    link.addEventListener("back", () => this.#refresh(), { signal });
     document.addEventListener("htmx:before:request", (event) => this.#request(event, 1), { signal });
     document.addEventListener("htmx:finally:request", (event) => this.#request(event, -1), { signal });
     document.addEventListener("htmx:before:swap", (event) => this.#beforeSwap(event), { signal });
@@ -107,7 +109,7 @@ export class LiveThread extends HTMLElement {
   #events(view, frame) {
     try {
       const verdict = view.take(frame);
-      if (verdict === "gap") link.askAgain();
+      if (verdict === "gap") link.renew();
       else if (verdict === "next") link.acknowledge();
     } catch {
       this.#reload(view.message); // What the server holds is right; what was folded here is not.
@@ -127,7 +129,9 @@ export class LiveThread extends HTMLElement {
       const { turns } = await fetchTurns(`/c/${this.conversation}/m/${message}/`);
       const turn = document.getElementById(`turn-${message}`);
       const fresh = turns.at(-1);
+      this.#end?.stay();
       if (turn && fresh) updateTurn(turn, fresh);
+      htmx.process(this);
       this.#turnsChanged();
     });
   }
@@ -142,6 +146,7 @@ export class LiveThread extends HTMLElement {
       const after = encodeURIComponent(this.lastMessage);
       const { turns, whole, version } = await fetchTurns(`/c/${this.conversation}/turns/?after=${after}`);
       mergeTurns(this, turns, whole);
+      htmx.process(this);
       if (version) this.setAttribute("version", String(version));
       this.#turnsChanged();
     });
@@ -153,7 +158,7 @@ export class LiveThread extends HTMLElement {
    */
   #queue(fetching) {
     this.#work = this.#work.then(fetching).catch(() => {
-      setTimeout(() => link.askAgain(), RETRY);
+      setTimeout(() => link.ask(), RETRY);
     });
   }
 
@@ -189,7 +194,7 @@ export class LiveThread extends HTMLElement {
     this.#answering = answering;
     if (answering) {
       announce("Answering");
-      link.askAgain();
+      link.ask();
     } else if (before) {
       announce(this.#view(before)?.spoken ?? "");
     }

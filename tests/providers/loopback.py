@@ -133,7 +133,7 @@ async def loopback(script: Script) -> AsyncIterator[Loopback]:
 
 
 def start(*, usage: Json | None = None, **fields: object) -> StreamEvent:
-    message = {
+    message: Json = {
         "id": "msg_made_up",
         "type": "message",
         "role": "assistant",

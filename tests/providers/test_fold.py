@@ -71,11 +71,11 @@ def test_a_message_once_looked_at_does_not_change() -> None:
 
 
 @generated
-@given(st.lists(st.text(max_size=8), max_size=40), st.data())
-def test_merging_neighbouring_deltas_changes_nothing(parts: list[str], data: st.DataObject) -> None:
+@given(st.lists(st.text(max_size=8), max_size=40), st.lists(st.booleans(), min_size=40, max_size=40))
+def test_merging_neighbouring_deltas_changes_nothing(parts: list[str], joins: list[bool]) -> None:
     merged: list[str] = []
-    for part in parts:
-        if merged and data.draw(st.booleans()):
+    for part, joined in zip(parts, joins, strict=False):
+        if merged and joined:
             merged[-1] += part
         else:
             merged.append(part)
@@ -160,10 +160,10 @@ def test_usage_is_read_from_the_message() -> None:
     assert not folding.usage.estimated
 
 
-odd = st.sampled_from([None, 5, "", "a", [], {}, {"type": 5}])
+odd: st.SearchStrategy[Any] = st.sampled_from([None, 5, "", "a", [], {}, {"type": 5}])
 kinds = st.sampled_from(["text", "tool_use", "thinking", "odd"])
 deltas = st.sampled_from(["text", "thinking", "input_json", "signature", "citations", "compaction"])
-events_of_any_kind = st.fixed_dictionaries(
+events_of_any_kind: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "type": st.sampled_from(
             [

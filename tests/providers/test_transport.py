@@ -5,13 +5,20 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from providers import errors
 from providers.errors import ProviderError
-from providers.transport import Response, Timeouts, Transport, transport
+from providers.transport import Timeouts, Transport, transport
 from tests.providers.loopback import Exchange, Script, loopback
 
 SEED = 20261120
@@ -249,7 +256,7 @@ async def test_a_thousand_cancelled_streams_leave_the_pool_whole() -> None:
     places = 40
     pool = Transport(connections=places)
     chance = random.Random(SEED)
-    failures: list[BaseException] = []
+    failures: list[str] = []
 
     async def cancelled_call(number: int, url: str, turn: asyncio.Semaphore) -> None:
         reached = [asyncio.Event() for _ in range(4)]
@@ -265,7 +272,7 @@ async def test_a_thousand_cancelled_streams_leave_the_pool_whole() -> None:
             task.cancel()
             [outcome] = await asyncio.gather(task, return_exceptions=True)
             if not isinstance(outcome, asyncio.CancelledError):
-                failures.append(outcome)
+                failures.append(repr(outcome))
 
     async with loopback(own_name) as server:
         turn = asyncio.Semaphore(2 * places)  # so that half of the callers wait for a place
@@ -277,10 +284,7 @@ async def test_a_thousand_cancelled_streams_leave_the_pool_whole() -> None:
         async def holds_a_place(number: int) -> bytes:
             async with pool.stream("GET", f"{server.url}/after-{number}", headers={}) as answer:
                 await everybody.wait()
-                chunks = aiter(answer.chunks())
-                first = await anext(chunks)
-                await chunks.aclose()
-                return first
+                return await anext(answer.chunks())
 
         async with asyncio.timeout(10):
             answers = await asyncio.gather(*[holds_a_place(number) for number in range(places)])
@@ -313,16 +317,11 @@ async def tail_of(pool: Transport, exchange_tail: bytes) -> tuple[int, int]:
     async with loopback(script) as server:
         for _ in range(2):
             async with pool.stream("GET", server.url, headers={}) as answer:
-                await anext(chunks(answer))
+                await anext(answer.chunks())
                 answer.leave()
             left.set()
             await pool.settled()
         return server.connections, len(server.exchanges)
-
-
-async def chunks(answer: Response) -> AsyncIterator[bytes]:
-    async for chunk in answer.chunks():
-        yield chunk
 
 
 async def test_an_answer_that_was_left_at_its_end_gives_its_connection_back(pool: Transport) -> None:
@@ -347,8 +346,33 @@ def test_the_transport_of_a_loop_is_one_and_ends_with_it() -> None:
     assert made[0] is not made[1]
 
 
-def test_certificates_are_checked() -> None:
-    from providers.transport import _tls
+async def test_a_certificate_that_nobody_vouches_for_is_refused(pool: Transport, tmp_path: Path) -> None:
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        pytest.fail("a request came through")
 
-    assert _tls().verify_mode == ssl.CERT_REQUIRED
-    assert _tls().check_hostname
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path))
+    server = await asyncio.start_server(never, "127.0.0.1", 0, ssl=context)
+    async with server:
+        error = await failure(pool, f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    assert isinstance(error, errors.ConnectionFailed)
+    assert not error.sent
+
+
+def self_signed(folder: Path) -> Path:
+    """A file with a key and a certificate for 127.0.0.1 that it signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "made up")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "self-signed.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + certificate.public_bytes(Encoding.PEM)
+    )
+    return path

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from django.db import DatabaseError, connection
 
 from accounts.ids import uuid7
 from accounts.models import Credential, User
+from providers import registry
 from providers.access import Secret
 from providers.errors import (
     AuthenticationError,
@@ -20,6 +21,7 @@ from providers.errors import (
 )
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
+from providers.types import StreamEvent
 from usage import metering
 from usage.errors import CallRefused, DuplicateCall
 from usage.metering import Caller
@@ -201,6 +203,25 @@ async def test_the_demo_is_really_free(caller: Caller, settings: Any) -> None:
     (line,) = await database(lambda: lines(done.id))
     assert (line.price_source, line.credential_scope) == ("demo", "demo")
     assert line.output_tokens > 0
+
+
+class Faulty:
+    """An adapter with a mistake in it."""
+
+    async def stream(self, request: Any, access: Any) -> AsyncGenerator[StreamEvent, None]:
+        yield {"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 9}}}
+        raise ZeroDivisionError
+
+
+async def test_a_mistake_of_ours_is_a_failure_and_is_settled(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "adapter", lambda slug: Faulty())
+    with pytest.raises(ZeroDivisionError):
+        await made(caller, asking())
+    (line,) = await database(lines)
+    assert (line.outcome, line.error, line.input_tokens) == ("failed", "internal_error", 9)
+    assert await database(open_holds) == 0
 
 
 class Watching(Simulator):

@@ -1,0 +1,178 @@
+"""The chat as a person sees it: what tests do there, and how two drawings of it are compared."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from playwright.sync_api import Locator, Page, expect
+
+from providers.simulator.parts import evenly
+from providers.simulator.server import ThreadServer
+
+SETTLE_SECONDS = 15
+EVENTS_BEFORE_TEXT = 2  # message_start and content_block_start
+
+# Two drawings are the same when these texts are. What only the live one has (its number, the data it was made
+# from, buttons that are hidden because the conversation went on) is left out, and so are white space between
+# elements and the order of attributes.
+DRAWN = """
+(root) => {
+  const copy = root.cloneNode(true);
+  const buttons = copy.querySelectorAll("button");
+  root.querySelectorAll("button").forEach((button, at) => {
+    if (root.isConnected && !button.checkVisibility()) buttons[at].remove();
+  });
+  for (const view of copy.querySelectorAll("answer-view")) {
+    for (const name of ["run", "seq", "live"]) view.removeAttribute(name);
+  }
+  for (const script of copy.querySelectorAll("script")) script.remove();
+  for (const node of copy.querySelectorAll("*")) {
+    const attributes = [...node.attributes].filter(({ name }) => name !== "style"); // the policy minds who sets it
+    attributes.sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const attribute of attributes) node.removeAttributeNode(attribute);
+    for (const attribute of attributes) node.setAttributeNode(attribute);
+  }
+  const spaces = [];
+  const walker = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    if (!node.data.trim() && !node.parentElement.closest("pre, .prose, details")) spaces.push(node);
+  }
+  for (const node of spaces) node.remove();
+  copy.normalize();
+  return copy.innerHTML;
+}
+"""
+
+# Whether everything that is drawn later (formulas, colours of code) has been drawn. Code that is still being
+# written has no colours.
+DRESSED = """
+(root) =>
+  !root.querySelector(".math:not([data-state])") &&
+  ![...root.querySelectorAll("code[data-lang]:not([data-state])")].some(
+    (code) =>
+      ["python", "sql", "bash", "sh", "json", "js", "ts"].includes(code.dataset.lang) &&
+      code.textContent &&
+      !code.closest("answer-view[live] .prose > :last-child"),
+  )
+"""
+
+
+def scripted(prompt: str = "Go.", **script: object) -> str:
+    """A message that scripts its own answer; docs/simulator.md names the fields."""
+    return f"{prompt}\n[[simulate {json.dumps(script)}]]"
+
+
+def box(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Message")
+
+
+def send(page: Page, text: str) -> None:
+    """Writes a message and sends it with Enter."""
+    page.wait_for_load_state()  # a person sees the page when its script has run
+    box(page).fill(text)
+    box(page).press("Enter")
+
+
+def turns(page: Page) -> Locator:
+    return page.locator("article.turn")
+
+
+def answer(page: Page) -> Locator:
+    """The last answer."""
+    return page.locator("article.turn[data-role=assistant]").last
+
+
+def prose(page: Page) -> Locator:
+    return answer(page).locator(".answer")
+
+
+def expect_status(page: Page, status: str) -> None:
+    """Waits until the last answer has this status and its foot."""
+    expect(answer(page)).to_have_attribute("data-status", status)
+    if status != "running":
+        expect(answer(page).locator(".turn-foot")).to_be_visible()
+
+
+def conversation_of(page: Page) -> str:
+    """Waits for the address of a conversation; returns its id."""
+    page.wait_for_url(re.compile(r"/c/[0-9a-f-]{36}/$"))
+    return page.url.rstrip("/").rsplit("/", 1)[-1]
+
+
+def received(page: Page) -> str:
+    """The Markdown that the last answer has received."""
+    return str(page.evaluate("[...document.querySelectorAll('answer-view')].at(-1).text"))
+
+
+def wait_received(page: Page, text: str) -> None:
+    """Waits until exactly this Markdown has come and has been drawn."""
+    page.wait_for_function(
+        "(text) => [...document.querySelectorAll('answer-view')].at(-1)?.text === text", arg=text
+    )
+    next_frames(page)
+
+
+def next_frames(page: Page) -> None:
+    """What was due to be drawn has been drawn."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
+
+
+def idle(page: Page) -> None:
+    """The page has done what it puts off until it has time."""
+    page.evaluate("() => new Promise((done) => requestIdleCallback(() => done(), { timeout: 500 }))")
+
+
+def drawn(page: Page, selector: str = "#turns") -> str:
+    """Waits for formulas and colours; returns the markup of what is drawn."""
+    until(page, lambda: page.eval_on_selector(selector, DRESSED))
+    return str(page.eval_on_selector(selector, DRAWN))
+
+
+def until(page: Page, holds: Callable[[], Any]) -> None:
+    """Looks whenever the page has time, until it holds."""
+    for _ in range(SETTLE_SECONDS * 20):
+        if holds():
+            return
+        idle(page)
+        next_frames(page)
+    raise AssertionError("the page did not come to rest")
+
+
+def assert_same_drawing(live: Page, fresh: Page, selector: str = "#turns") -> None:
+    """What the one page came to by events is what the other one was loaded with."""
+    ours, theirs = drawn(live, selector), drawn(fresh, selector)
+    if ours != theirs:
+        at = next((n for n, pair in enumerate(zip(ours, theirs, strict=False)) if pair[0] != pair[1]), -1)
+        at = at if at >= 0 else min(len(ours), len(theirs))
+        near = slice(max(0, at - 200), at + 300)
+        raise AssertionError(f"live:  …{ours[near]}\n\nfresh: …{theirs[near]}")
+
+
+def pieces(text: str, deltas: int, count: int) -> str:
+    """What `count` of the `deltas` pieces of a scripted text are together."""
+    return "".join(evenly(text, deltas)[:count])
+
+
+class Model:
+    """The scripted vendor: its gates and what it counted."""
+
+    def __init__(self, vendor: ThreadServer) -> None:
+        self._url = f"{vendor.base_url}/_simulator"
+
+    def open(self, gate: str) -> None:
+        httpx.post(f"{self._url}/gates/{gate}").raise_for_status()
+
+    def wait(self, name: str, count: int = 1) -> None:
+        """Until a counter is reached, such as `waiting.NAME` or `streams_cancelled`."""
+        httpx.get(f"{self._url}/stats", params={"wait": f"{name}:{count}"}, timeout=15).raise_for_status()
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The bodies of the calls for answers, oldest first; requests for titles are left out."""
+        recent = httpx.get(f"{self._url}/stats").json()["recent"]
+        bodies = [json.loads(one["body"]) for one in recent if one["path"] == "/v1/messages"]
+        return [body for body in bodies if "Write a title" not in json.dumps(body.get("system", ""))]

@@ -1,0 +1,90 @@
+"""Chromium, a server of ours, a scripted model, and a watch over every page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from playwright.sync_api import BrowserContext, Page, expect
+
+from accounts.models import User
+from providers.simulator.server import ThreadServer
+from tests.browser.chat import Model
+from tests.browser.watch import Watch
+from tests.chat.conftest import owner as owner
+from tests.chat.conftest import server as server
+from tests.chat.conftest import sign_in as sign_in
+from tests.chat.conftest import stranger as stranger
+from tests.chat.conftest import vendor as vendor
+from tests.chat.conftest import visitor as visitor
+from tests.live import LiveServer
+
+PATIENCE = 15_000  # milliseconds until a test fails for something that does not come
+
+expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture
+def watch(server: LiveServer) -> Iterator[Watch]:
+    """Fails the test for errors, policy reports and requests to other machines, on any of its pages."""
+    watching = Watch(server.url)
+    yield watching
+    if found := watching.verdict():
+        pytest.fail(found, pytrace=False)
+
+
+@pytest.fixture
+def new_context(new_context: Any, watch: Watch) -> Callable[..., BrowserContext]:
+    """Contexts under watch."""
+
+    def make(**options: Any) -> BrowserContext:
+        context: BrowserContext = new_context(**options)
+        context.set_default_timeout(PATIENCE)
+        watch.over(context)
+        return context
+
+    return make
+
+
+@pytest.fixture
+def visit(server: LiveServer, new_context: Any, owner: User) -> Callable[..., Page]:
+    """A page of a person who is signed in (the owner by default), in a context of its own."""
+
+    def opened(path: str = "/", *, person: User | None = None, **options: Any) -> Page:
+        context = new_context(**options)
+        let_in(context, server.url, person or owner)
+        page: Page = context.new_page()
+        page.goto(server.url + path)
+        return page
+
+    return opened
+
+
+@pytest.fixture
+def context(new_context: Any, server: LiveServer, owner: User) -> BrowserContext:
+    """The owner's browser."""
+    context: BrowserContext = new_context()
+    let_in(context, server.url, owner)
+    return context
+
+
+@pytest.fixture
+def page(context: BrowserContext, server: LiveServer) -> Page:
+    """The owner's page, on a new chat."""
+    page = context.new_page()
+    page.goto(server.url)
+    return page
+
+
+@pytest.fixture
+def model(vendor: ThreadServer) -> Model:
+    return Model(vendor)
+
+
+def let_in(context: BrowserContext, url: str, person: User) -> None:
+    """Signs a person in by a session, without the form."""
+    client = Client()
+    client.force_login(person)
+    context.add_cookies([{"name": "parley_session", "value": client.cookies["parley_session"].value, "url": url}])
