@@ -55,7 +55,7 @@ def for_call(user_id: UUID, team_id: UUID | None, provider: str) -> list[Credent
     if needs_no_secret(provider):
         return _demo(provider)
     choices: list[CredentialChoice] = []
-    for _scope, rows in _by_scope(Credential.objects.serving(user_id, team_id).filter(provider=provider)):
+    for _scope, rows in _by_scope(Credential.objects.serving_at(user_id, team_id, provider)):
         opened = [choice for row in rows if (choice := _open(row))]
         choices += opened
         if not opened:

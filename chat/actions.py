@@ -17,10 +17,10 @@ from uuid import UUID
 import msgspec
 from django.conf import settings as server
 from django.db import IntegrityError, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User
+from usage import rows
 from usage.writer import write_turn
 
 from . import bell, generation, titles
@@ -45,6 +45,7 @@ class Sent:
     conversation: Conversation
     question: Message | None
     answer: Message
+    run: Run
     again: bool = False
 
 
@@ -89,12 +90,12 @@ def go_on(*, user: User, answer: Message) -> Sent:
 @action
 def retry(*, user: User, answer: Message) -> Sent:
     """Another answer to the same question, beside the one that failed."""
-    conversation = _lock(answer.conversation)
+    conversation = answer.conversation
+    again = Message(conversation=conversation, parent_id=answer.parent_id, model=answer.model)
+    conversation.version = bell.ring(conversation.id, ["turns", "sidebar"], head=again.id, model=answer.model)
     if Run.objects.filter(conversation=conversation, status__in=Run.LIVE).exists():
         raise Conflict("An answer is being written already.")
-    again = _answer(conversation, answer.parent_id, answer.model)
-    _move_head(conversation, again, answer.model)
-    return Sent(conversation, None, again)
+    return Sent(conversation, None, again, _begin(conversation, again))
 
 
 @action
@@ -117,56 +118,54 @@ def configure(*, conversation: Conversation, settings: dict[str, Any]) -> None:
 
 def _once(user: User, client_id: UUID | None, text: str, make: Callable[[], Sent]) -> Sent:
     """One message per client id: a double click, or a second try, finds what the first one made."""
-    if client_id is not None and (made := _made_before(user, client_id, text)) is not None:
-        return made
     try:
         with write_turn(), transaction.atomic():
             return make()
     except IntegrityError:
-        made = _made_before(user, client_id, text) if client_id is not None else None
-        if made is None:
+        if client_id is None:
             raise
-        return made
+        return _made_before(user, client_id, text)
 
 
-def _made_before(user: User, client_id: UUID, text: str) -> Sent | None:
-    question = (
-        Message.objects.for_user(user)
-        .select_related("conversation")
-        .filter(author=user, client_id=client_id)
-        .first()
-    )
-    if question is None:
-        return None
+def _made_before(user: User, client_id: UUID, text: str) -> Sent:
+    mine = Message.objects.for_user(user).select_related("conversation")
+    question = mine.get(author=user, client_id=client_id)
     if question.text != text:
         raise Conflict("This message was sent before with another text. Reload the page to see it.")
     answer = question.children.order_by("created_at", "id").first()
-    if answer is None:
+    run = answer.runs.order_by("created_at").first() if answer is not None else None
+    if answer is None or run is None:
         raise Conflict("This message was sent before. Reload the page to see it.")
-    return Sent(question.conversation, question, answer, again=True)
+    return Sent(question.conversation, question, answer, run, again=True)
 
 
 def _start(user: User, text: str, model: str, settings: dict[str, Any], client_id: UUID | None) -> Sent:
     conversation = Conversation(owner=user, title=titles.provisional(text), model=model, settings=settings)
-    conversation.save(force_insert=True)
+    rows.insert(conversation)
     return _ask(user, conversation, None, text, model, client_id)
 
 
 def _send(
     user: User, conversation: Conversation, parent: UUID | None, text: str, model: str, client_id: UUID | None
 ) -> Sent:
-    conversation = _lock(conversation)
-    parent = parent or conversation.head_id
-    if parent is not None and not Message.objects.filter(conversation=conversation, id=parent).exists():
+    sent = _ask(user, conversation, parent or conversation.head_id, text, model, client_id)
+    if sent.question is not None and sent.question.parent_id is not None:
+        _must_be_answerable(conversation, sent.question.parent_id)
+    return sent
+
+
+def _must_be_answerable(conversation: Conversation, parent: UUID) -> None:
+    """Raises Conflict, which undoes what the transaction wrote. The conversation's row is locked by now."""
+    status = rows.one(
+        f"SELECT status FROM {rows.quoted(Message._meta.db_table)} "  # noqa: S608
+        "WHERE id = %s AND conversation_id = %s",
+        rows.prepared(Message, "id", parent),
+        rows.prepared(Message, "conversation", conversation.id),
+    )
+    if status is None:
         raise Conflict("The message that this one answers is gone. Reload the page.")
-    if Run.objects.filter(message=parent, status__in=Run.LIVE).exists():
+    if status == Message.Status.RUNNING:
         raise Conflict("The answer before this is still being written. Stop it, or wait for its end.")
-    return _ask(user, conversation, parent, text, model, client_id)
-
-
-def _lock(conversation: Conversation) -> Conversation:
-    """The conversation as it is now; its row stays locked where the database has row locks."""
-    return Conversation.objects.select_for_update().get(id=conversation.id)
 
 
 def _ask(
@@ -180,38 +179,23 @@ def _ask(
         client_id=client_id,
         blocks_text=msgspec.json.encode([{"type": "text", "text": text}]).decode(),
     )
-    question.save(force_insert=True)
-    answer = _answer(conversation, question.id, model)
-    _move_head(conversation, answer, model)
-    return Sent(conversation, question, answer)
+    answer = Message(conversation=conversation, parent_id=question.id, model=model)
+    conversation.version = bell.ring(conversation.id, ["turns", "sidebar"], head=answer.id, model=model)
+    conversation.head_id, conversation.model = answer.id, model
+    rows.insert(question)
+    return Sent(conversation, question, answer, _begin(conversation, answer))
 
 
-def _answer(conversation: Conversation, parent: UUID | None, model: str) -> Message:
-    """An empty answer and its queued run, which begins after the commit."""
-    answer = Message(
-        conversation=conversation,
-        parent_id=parent,
-        role=Message.Role.ASSISTANT,
-        model=model,
-        status=Message.Status.RUNNING,
-    )
-    answer.save(force_insert=True)
+def _begin(conversation: Conversation, answer: Message) -> Run:
+    """Stores an empty answer and its queued run, which begins after the commit."""
+    answer.role, answer.status = Message.Role.ASSISTANT, Message.Status.RUNNING
     run = Run(
         message=answer,
         conversation=conversation,
         host=server.PROCESS_NAME,
         lease_until=timezone.now() + LEASE,
     )
-    run.save(force_insert=True)
+    rows.insert(answer)
+    rows.insert(run)
     transaction.on_commit(lambda: generation.launch(run))
-    return answer
-
-
-def _move_head(conversation: Conversation, head: Message, model: str) -> None:
-    now = timezone.now()
-    Conversation.objects.filter(id=conversation.id).update(
-        head=head, model=model, active_at=now, version=F("version") + 1
-    )
-    conversation.head, conversation.model, conversation.active_at = head, model, now
-    conversation.version += 1
-    bell.ring(conversation, ["turns", "sidebar"])
+    return run

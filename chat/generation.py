@@ -36,17 +36,17 @@ def launch(run: Run) -> None:
     claims it.
     """
     live = LiveRun(run=run.id, message=run.message_id, conversation=run.conversation_id, fence=run.fence)
-    host.call(_launch_here, live)
+    host.call(_launch_here, live, run)
 
 
-def _launch_here(live: LiveRun) -> None:
+def _launch_here(live: LiveRun, run: Run) -> None:
     host.add(live)
-    live.task = host.spawn(_live(live))
+    live.task = host.spawn(_live(live, run))
     sockets.show(live)
 
 
-async def _live(live: LiveRun) -> None:
-    ended = await _ended(live)
+async def _live(live: LiveRun, run: Run) -> None:
+    ended = await _ended(live, run)
     live.closing = True
     if live.ending == "fenced":
         host.remove(live)
@@ -56,10 +56,10 @@ async def _live(live: LiveRun) -> None:
     live.task = host.spawn(_store(live, ended))
 
 
-async def _ended(live: LiveRun) -> Ended:
+async def _ended(live: LiveRun, run: Run) -> Ended:
     """Answers, and says how it ended: every way out of a call has its status and its sentence."""
     try:
-        prepared = await writer.run(partial(records.prepare, live.run, live.fence))
+        prepared = await writer.run(partial(records.prepare, run))
         if prepared is None:
             live.ending = "fenced"
             return Ended(Status.INTERRUPTED)

@@ -13,12 +13,14 @@ from django.utils import timezone
 
 from accounts.models import Organisation, User
 from providers.catalogue import spec
+from providers.fold import Fold
 from providers.types import Block, Json
 from usage import offers
 from usage.models import LedgerLine, RunTotals
 from usage.offers import Offer
 
 from . import snapshots
+from .actions import Sent
 from .models import Conversation, Message, Run
 
 SIDEBAR_LENGTH = 200
@@ -86,6 +88,28 @@ def turns_of(messages: list[Message], head: UUID | None) -> list[Turn]:
     totals = LedgerLine.objects.totals_by_run([run.id for run in runs.values()])
     authors = User.objects.in_bulk({message.author_id for message in messages if message.author_id})
     return [_turn(message, runs.get(message.id), totals, authors, head) for message in messages]
+
+
+def just_sent(sent: Sent, user: User) -> list[Turn]:
+    """The turns that a send has made, as they are before the answer's first word; without a query."""
+    if sent.again:
+        made = [sent.answer] if sent.question is None else [sent.question, sent.answer]
+        return turns_of(made, sent.conversation.head_id)
+    answer = Turn(
+        message=sent.answer,
+        role=sent.answer.role,
+        author_name="",
+        blocks=[],
+        status=sent.answer.status,
+        model_name=model_name(sent.answer.model),
+        run_id=sent.run.id,
+        state=Fold().state(),
+        is_last=True,
+    )
+    if sent.question is None:
+        return [answer]
+    question = sent.question
+    return [Turn(question, question.role, str(user), question.blocks, question.status, ""), answer]
 
 
 def _turn(

@@ -11,12 +11,14 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.db import models
 from django.utils import timezone
 
 from accounts.ids import uuid7
 from providers.catalogue import spec
 from providers.fold import Fold
 from providers.types import Json, MessageRequest
+from usage import rows
 from usage.metering import Caller
 
 from . import bell, transcript
@@ -40,13 +42,18 @@ class Ended:
     error: Json | None = None
 
 
-def prepare(run_id: UUID, fence: int) -> Prepared | None:
-    """None when the run is no longer ours or no longer queued."""
+def prepare(run: Run) -> Prepared | None:
+    """None when the run is no longer ours or no longer queued. `run` brings its message and conversation."""
     call_id = uuid7()
-    ours = Run.objects.filter(id=run_id, fence=fence, status=Run.Status.QUEUED)
-    if not ours.update(status=Run.Status.RUNNING, step=1, call_id=call_id):
+    begun = rows.run(
+        f"UPDATE {_table(Run)} SET status = 'running', step = 1, call_id = %s "  # noqa: S608
+        "WHERE id = %s AND fence = %s AND status = 'queued'",
+        rows.prepared(Run, "call_id", call_id),
+        rows.prepared(Run, "id", run.id),
+        run.fence,
+    )
+    if not begun:
         return None
-    run = Run.objects.select_related("message", "conversation").get(id=run_id)
     conversation, answer = run.conversation, run.message
     path = Message.objects.path_to(answer.parent_id) if answer.parent_id else []
     request = transcript.request(path, answer.model, conversation.settings, spec(answer.model))
@@ -60,23 +67,37 @@ def prepare(run_id: UUID, fence: int) -> Prepared | None:
 
 
 def finish(run_id: UUID, fence: int, ended: Ended, fold: Fold) -> bool:
-    """Writes the whole answer and how it ended, and removes its journal; False when the run is no longer
-    ours.
+    """Writes the whole answer and how it ended, and removes its journal; False when the run is not ours.
 
     Done twice, the second time writes nothing and says True as well.
     """
-    run = Run.objects.select_related("conversation").filter(id=run_id, fence=fence).first()
-    if run is None:
-        return False
-    live = Run.objects.filter(id=run_id, fence=fence, status__in=Run.LIVE)
-    if not live.update(status=ended.status, error=ended.error, finished_at=timezone.now(), lease_until=None):
-        return bool(run.status == ended.status)
-    Message.objects.filter(id=run.message_id).update(
-        blocks_text=encode_blocks(fold.blocks()), cut_input=_cut_input(fold), status=ended.status
+    run = rows.prepared(Run, "id", run_id)
+    ids = rows.first(
+        f"UPDATE {_table(Run)} SET status = %s, error = %s, finished_at = %s, lease_until = NULL "  # noqa: S608
+        "WHERE id = %s AND fence = %s AND status IN ('queued', 'running', 'waiting') "
+        "RETURNING message_id, conversation_id",
+        str(ended.status),
+        rows.prepared(Run, "error", ended.error),
+        rows.prepared(Run, "finished_at", timezone.now()),
+        run,
+        fence,
     )
-    JournalEntry.objects.filter(run=run_id).delete()
-    bell.bump_and_ring(run.conversation, ["sidebar"])
+    if ids is None:
+        return Run.objects.filter(id=run_id, fence=fence, status=ended.status).exists()
+    rows.run(
+        f"UPDATE {_table(Message)} SET blocks = %s, cut_input = %s, status = %s WHERE id = %s",  # noqa: S608
+        encode_blocks(fold.blocks()),
+        _cut_input(fold),
+        str(ended.status),
+        ids[0],
+    )
+    rows.run(f"DELETE FROM {_table(JournalEntry)} WHERE run_id = %s", run)  # noqa: S608
+    bell.ring(Run._meta.pk.to_python(ids[1]), ["sidebar"])
     return True
+
+
+def _table(model: type[models.Model]) -> str:
+    return rows.quoted(model._meta.db_table)
 
 
 def encode_blocks(blocks: list[Json]) -> str:

@@ -93,4 +93,4 @@ def _ask(conversation_id: UUID) -> tuple[Caller, MessageRequest] | None:
 def _name(conversation_id: UUID, title: str) -> None:
     unnamed = Conversation.objects.filter(id=conversation_id, title_is_automatic=True)
     if unnamed.update(title=title):
-        bell.bump_and_ring(unnamed.get(), ["title", "sidebar"])
+        bell.ring(conversation_id, ["title", "sidebar"])

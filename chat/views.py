@@ -141,7 +141,7 @@ def turns(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     path = found.path()
     last = next((n for n, message in enumerate(path) if str(message.id) == request.GET.get("after")), None)
     newer = path[last + 1 :] if last is not None else path
-    response = _turns(request, found, newer)
+    response = _turns(request, found, pages.turns_of(newer, found.head_id))
     if last is None:
         response.headers["X-Parley-Whole"] = "1"
     return response
@@ -153,7 +153,7 @@ def turns(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 def turn(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     found = get_object_or_404(Conversation.objects.for_user(person(request)), id=conversation_id)
     message = get_object_or_404(found.messages, id=message_id)
-    return _turns(request, found, [message])
+    return _turns(request, found, pages.turns_of([message], found.head_id))
 
 
 @require_GET
@@ -170,16 +170,11 @@ def _answer(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Me
 
 
 def _sent(request: HttpRequest, sent: actions.Sent) -> HttpResponse:
-    made = [sent.answer] if sent.question is None else [sent.question, sent.answer]
-    return _turns(request, sent.conversation, made)
+    return _turns(request, sent.conversation, pages.just_sent(sent, person(request)))
 
 
-def _turns(request: HttpRequest, found: Conversation, messages: list[Message]) -> HttpResponse:
-    context = {
-        "conversation": found,
-        "turns": pages.turns_of(messages, found.head_id),
-        "person": request.user,
-    }
+def _turns(request: HttpRequest, found: Conversation, turns: list[pages.Turn]) -> HttpResponse:
+    context = {"conversation": found, "turns": turns, "person": request.user}
     response = render(request, "chat/_turns.html", context)
     response.headers["X-Parley-Version"] = str(found.version)
     return response
@@ -193,10 +188,11 @@ def _refused(
         return _draining(request)
     if not form.is_valid() or (settings is not None and not settings.is_valid()):
         return _notice(request, "invalid", first_error(form, *([settings] if settings else [])), 400)
-    offer = offers.find(person(request), form.cleaned_data["model"])
-    if offer is None or not offer.usable:
-        reason = offer.reason if offer is not None else "This model is not on offer. Choose another one."
-        return _notice(request, "model", reason, 409)
+    if not offers.lately_usable(person(request), form.cleaned_data["model"]):
+        offer = offers.find(person(request), form.cleaned_data["model"])
+        if offer is None or not offer.usable:
+            reason = offer.reason if offer is not None else "This model is not on offer. Choose another one."
+            return _notice(request, "model", reason, 409)
     return None
 
 

@@ -16,7 +16,7 @@ from uuid import UUID
 from accounts import credentials
 from accounts.credentials import CredentialChoice
 from providers import registry
-from providers.anthropic import ListedModel
+from providers.access import ListedModel
 from providers.errors import ProviderError
 
 FRESH = 60.0  # seconds

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts import credentials
 from accounts.credentials import CredentialChoice
 from providers import catalogue
-from providers.anthropic import ListedModel
+from providers.access import ListedModel
 from providers.catalogue import ModelSpec, Price
 from providers.registry import PROVIDERS
 

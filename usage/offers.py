@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -14,6 +16,11 @@ from providers.catalogue import ModelSpec
 from providers.registry import PROVIDERS
 
 from . import discovery, known_models, prices
+
+REMEMBERED = 60.0  # seconds
+MOST_REMEMBERED = 10_000
+
+_found: dict[tuple[UUID, str], float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,21 @@ def find(user: User, ref: str) -> Offer | None:
     """The offer with this reference, if it may be shown to this person; aliases of a model count."""
     spec = catalogue.spec(ref)
     wanted = spec.ref if spec is not None else ref
-    return next((offer for offer in offered(user) if offer.ref == wanted), None)
+    found = next((offer for offer in offered(user) if offer.ref == wanted), None)
+    if found is not None and found.usable:
+        if len(_found) >= MOST_REMEMBERED:
+            _found.clear()
+        _found[user.pk, ref] = time.monotonic()
+    return found
+
+
+def lately_usable(user: User, ref: str) -> bool:
+    """Whether `find` has found this offer usable within REMEMBERED seconds in this process.
+
+    It spares a person who sends again the look at every offer. A call is judged anew in any case.
+    """
+    found_at = _found.get((user.pk, ref))
+    return found_at is not None and time.monotonic() - found_at < REMEMBERED
 
 
 def default_offer(user: User) -> Offer | None:

@@ -28,10 +28,17 @@ def run(statement: str, *values: Any) -> int:
 
 def one(statement: str, *values: Any) -> Any:
     """The first column of the first row that a SELECT finds, or None. Values must be prepared."""
+    found = first(statement, *values)
+    return found[0] if found else None
+
+
+def first(statement: str, *values: Any) -> tuple[Any, ...] | None:
+    """The first row that a SELECT finds or a RETURNING gives, as the database's own values. Values must be
+    prepared."""
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
-        found = cursor.fetchone()
-    return found[0] if found else None
+        found: tuple[Any, ...] | None = cursor.fetchone()
+    return found
 
 
 def prepared(model: type[models.Model], field: str, value: Any) -> Any:
@@ -52,7 +59,7 @@ def _fields(model: type[models.Model]) -> list[models.Field[Any, Any]]:
 
 @cache
 def _insert(model: type[models.Model]) -> str:
-    columns = [field.attname for field in _fields(model)]
+    columns = [field.column for field in _fields(model)]
     marks = ", ".join(["%s"] * len(columns))
     return f"INSERT INTO {quoted(model._meta.db_table)} ({quoted(*columns)}) VALUES ({marks})"  # noqa: S608
 

@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import Literal, Self
 from uuid import UUID
 
-from django.db import models
+from django.db import connection, models
 from django.utils import timezone
 
 from accounts.ids import uuid7
 from accounts.names import NAME_LENGTH
 from accounts.sealing import SealedField
 
-from .organisation import Organisation, Team
+from .organisation import Membership, Organisation, Team
 from .user import User
 
 Scope = Literal["person", "team", "organisation"]
@@ -38,6 +38,20 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
         owners = models.Q(person=user_id) | team | models.Q(organisation__isnull=False)
         may_call = models.Exists(User.objects.active().filter(pk=user_id))
         return self.filter(owners, may_call).exclude(state=Credential.State.REVOKED)
+
+    def serving_at(self, user_id: UUID, team_id: UUID | None, provider: str) -> list[Credential]:
+        """`serving`, of one provider, by a statement that is built once: it runs before every call."""
+        table, people, members = (
+            connection.ops.quote_name(model._meta.db_table) for model in (self.model, User, Membership)
+        )
+        user, team = (User._meta.pk.get_db_prep_value(key, connection) for key in (user_id, team_id))
+        query = f"""
+            SELECT c.* FROM {table} c WHERE c.provider = %s AND c.state <> %s
+            AND (c.person_id = %s OR c.organisation_id IS NOT NULL OR (c.team_id = %s
+                AND EXISTS (SELECT 1 FROM {members} m WHERE m.team_id = c.team_id AND m.user_id = %s)))
+            AND EXISTS (SELECT 1 FROM {people} p WHERE p.id = %s AND p.is_active)"""  # noqa: S608
+        values = [provider, Credential.State.REVOKED, user, team, user, user]
+        return list(self.model.objects.using(self.db).raw(query, values))
 
 
 class Credential(models.Model):
