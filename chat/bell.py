@@ -1,4 +1,4 @@
-"""The bell: after a commit, open pages hear that something is newer. It carries no content and may be lost."""
+"""The bell: after a commit, open pages hear that something is newer. It has no content and may be lost."""
 
 from __future__ import annotations
 

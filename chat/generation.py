@@ -63,6 +63,7 @@ async def _ended(live: LiveRun, run: Run) -> Ended:
         if prepared is None:
             live.ending = "fenced"
             return Ended(Status.INTERRUPTED)
+        live.is_first = prepared.is_first
         await _answer(live, prepared)
     except asyncio.CancelledError:
         return _ended_by_us(live)
@@ -108,5 +109,5 @@ async def _store(live: LiveRun, ended: Ended) -> None:
     if stored:
         host.journal.show(live, rest)
     live.finish(ended.status)
-    if stored and ended.status == Status.COMPLETED:
+    if stored and live.is_first and ended.status == Status.COMPLETED:
         host.spawn(titles.entitle(live.conversation))

@@ -40,6 +40,7 @@ class LiveRun:
         self.followers: set[Follower] = set()
         self.task: asyncio.Task[None] | None = None
         self.ending: Ending | None = None
+        self.is_first = False  # the first answer of its conversation
         self.closing = False  # its last write has begun: nothing ends it any more
         self.finished: str | None = None
 

@@ -32,6 +32,7 @@ class Prepared:
     caller: Caller
     request: MessageRequest
     call_id: UUID
+    is_first: bool  # the first answer of its conversation
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def prepare(run: Run) -> Prepared | None:
         conversation_id=conversation.id,
         run_id=run.id,
     )
-    return Prepared(caller, request, call_id)
+    return Prepared(caller, request, call_id, is_first=len(path) == 1)
 
 
 def finish(run_id: UUID, fence: int, ended: Ended, fold: Fold) -> bool:

@@ -59,7 +59,7 @@ def _fields(model: type[models.Model]) -> list[models.Field[Any, Any]]:
 
 @cache
 def _insert(model: type[models.Model]) -> str:
-    columns = [field.column for field in _fields(model)]
+    columns = [str(field.column) for field in _fields(model)]
     marks = ", ".join(["%s"] * len(columns))
     return f"INSERT INTO {quoted(model._meta.db_table)} ({quoted(*columns)}) VALUES ({marks})"  # noqa: S608
 
