@@ -207,14 +207,14 @@ def page(user: User, conversation: Conversation | None) -> dict[str, Any]:
         "turns": turns_of(path, conversation.head_id) if conversation else [],
         "sidebar": sidebar(user),
         "offers": listed,
-        "chosen": chosen(user, conversation, listed),
+        "chosen": chosen(conversation, listed),
         "person": user,
         "organisation": Organisation.objects.first(),
         "only_demo": not any(offer.usable and not offer.spec.demo for offer in listed),
     }
 
 
-def chosen(user: User, conversation: Conversation | None, listed: list[Offer]) -> Offer | None:
+def chosen(conversation: Conversation | None, listed: list[Offer]) -> Offer | None:
     """The model that the composer proposes: the conversation's own, or the default."""
     own = conversation.model if conversation else ""
-    return next((offer for offer in listed if offer.ref == own), None) or offers.default_offer(user)
+    return next((offer for offer in listed if offer.ref == own), None) or offers.propose(listed)

@@ -127,7 +127,7 @@ def configure(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     actions.configure(conversation=found, settings=form.chosen())
     context = {
         "conversation": found,
-        "chosen": pages.chosen(person(request), found, offers.offered(person(request))),
+        "chosen": pages.chosen(found, offers.offered(person(request))),
     }
     return render(request, "chat/_settings.html", {**context, "saved": True})
 

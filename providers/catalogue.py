@@ -99,7 +99,8 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """One model. `aliases` are further ids of the same model, dated ones above all; answers may name either.
 
     `restricted`: only for accounts that the vendor has verified, so it is not offered to everybody. `demo`:
-    it runs in this installation and costs nothing. `sampling`: temperature and the like are honoured.
+    it runs in this installation and costs nothing. `proposed`: what a new conversation begins with.
+    `sampling`: temperature and the like are honoured.
     `efforts` is empty where effort cannot be chosen. `context` and `max_output` are tokens;
     `min_cache_tokens` is the shortest prompt that is cached, None where unknown.
     """
@@ -117,6 +118,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     retires_on: date | None = None
     restricted: bool = False
     demo: bool = False
+    proposed: bool = False
     capabilities: frozenset[Capability] = frozenset()
     thinking: Thinking = Thinking()
     efforts: tuple[Effort, ...] = ()

@@ -75,16 +75,22 @@ def lately_usable(user: User, ref: str) -> bool:
 
 
 def default_offer(user: User) -> Offer | None:
-    """What a new conversation proposes: the first usable model, the demo only where there is no other."""
-    usable = [offer for offer in offered(user) if offer.usable]
-    return next((offer for offer in usable if not offer.spec.demo), usable[0] if usable else None)
+    """What a new conversation of this person begins with."""
+    return propose(offered(user))
+
+
+def propose(offers: list[Offer]) -> Offer | None:
+    """Of these: the catalogue's proposal, else the first usable one; the demo only if there is no other."""
+    usable = [offer for offer in offers if offer.usable]
+    real = [offer for offer in usable if not offer.spec.demo]
+    return next((offer for offer in real if offer.spec.proposed), None) or next(iter(real or usable), None)
 
 
 def _listed(user: User, provider: str) -> list[Offer]:
     choices = credentials.for_call(user.pk, None, provider)
     found = known_models.listed(choices[0]) if choices else []
-    now = timezone.now()
-    return [_priced(spec, known=prices.override(spec.provider, spec.id, now) is not None) for spec in found]
+    known = prices.overridden(provider, timezone.now()) if found else set()
+    return [_priced(spec, known=spec.id in known) for spec in found]
 
 
 def _priced(spec: ModelSpec, *, known: bool) -> Offer:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from django.conf import settings
+from django.db.models import Q
 
 from providers import catalogue
 from providers.catalogue import ModelSpec
@@ -63,6 +64,14 @@ def override(provider: str, model: str, at: datetime) -> Tariff | None:
         geo_us_percent=row.geo_us_percent,
         source=row.source,
         price_id=row.pk,
+    )
+
+
+def overridden(provider: str, at: datetime) -> set[str]:
+    """The models of a provider that have a price row in force, in one query."""
+    unended = Q(valid_until=None) | Q(valid_until__gt=at)
+    return set(
+        Price.objects.filter(unended, provider=provider, valid_from__lte=at).values_list("model", flat=True)
     )
 
 

@@ -1,7 +1,7 @@
 /** The quiet line under the bar while the server cannot be reached. */
 
 import { link } from "./link.js";
-import { showNotice } from "./notices.js";
+import { sayNotice, showNotice } from "./notices.js";
 
 /** @type {ReturnType<typeof setInterval> | undefined} */
 let counting;
@@ -17,6 +17,11 @@ link.addEventListener("state", (event) => {
   } else if (state !== "joined") {
     showNotice(state);
   }
+});
+
+link.addEventListener("frame", (event) => {
+  const { type, text } = /** @type {CustomEvent} */ (event).detail;
+  if (type === "notice") sayNotice(text);
 });
 
 /** @param {number} retryAt */

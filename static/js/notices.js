@@ -3,7 +3,7 @@
  * for the rest (no server, a page instead of a partial) the page brings its words along in templates.
  */
 
-/** @param {"unreachable" | "failed" | "signed-out" | "no-right"} name of a template on the page */
+/** @param {"unreachable" | "failed" | "signed-out" | "no-right" | "said"} name of a template on the page */
 export function showNotice(name) {
   const template = document.getElementById(`notice-${name}`);
   const place = document.getElementById("composer-notice");
@@ -11,9 +11,9 @@ export function showNotice(name) {
     place.replaceChildren(template.content.cloneNode(true));
 }
 
-/** @param {string} words */
+/** @param {string} words of the server, for this person */
 export function sayNotice(words) {
-  showNotice("failed");
+  showNotice("said");
   const line = document.querySelector("#composer-notice p");
   if (line) line.textContent = words;
 }
