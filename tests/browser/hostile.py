@@ -76,7 +76,7 @@ LINKS = [
     "[x](?next=x)",
     "[x](#turns)",
     "[x](ftp://evil.example/)",
-    "[x](blob:https://evil.example/1)",
+    "[x](blob:null/1)",
     "[x](intent://scan/#Intent;end)",
     "[x](https:evil.example)",
     "[x](https://)",
@@ -200,7 +200,7 @@ GUARD = """
   const tags = "script, iframe, object, embed, form, style, link, meta, base, img, picture, source, video, audio, "
     + "template, input, textarea, select, frame, noscript, portal, live-thread, canvas, foreignobject, math > annotation-xml";
   const names = /^(?:on|hx-|data-hx|sse-|ws-|style$|src|srcset$|poster$|action$|formaction$|background$|ping$|is$|slot$|xlink|usemap$)/i;
-  const ours = /^(?:https?:\\/\\/|mailto:|#m-)/;
+  const ours = /^(?:https?:\\/\\/|mailto:|#m-)/i;
   const found = new Set();
   const look = (element) => {
     if (element.closest(".katex")) return;

@@ -17,7 +17,7 @@ from tests.chat.conftest import CLAUDE
 from tests.live import Visitor
 from usage.models import Hold, LedgerLine
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]
 
 
 def scripted(prompt: str = "Go.", **script: object) -> str:

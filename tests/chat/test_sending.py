@@ -19,7 +19,7 @@ from tests.chat.test_runs import finished, scripted
 from tests.live import LiveServer, Visitor
 from usage.models import LedgerLine
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]
 
 
 @pytest.mark.parametrize(

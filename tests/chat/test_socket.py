@@ -20,7 +20,7 @@ from chat.host import host
 from tests.chat.conftest import CLAUDE
 from tests.live import LiveServer, Visitor
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]
 
 
 def look_at_rights() -> None:
