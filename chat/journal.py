@@ -50,14 +50,14 @@ class Journal:
     """The committer of this process. Its methods belong to the host's event loop."""
 
     def __init__(self) -> None:
-        self._dirty: dict[UUID, LiveRun] = {}
+        self._dirty: list[LiveRun] = []  # those with pending events
         self._news = asyncio.Event()
         self._in_flight: asyncio.Future[None] | None = None
 
     def append(self, live: LiveRun, event: StreamEvent) -> None:
         live.pending.append(event)
         if len(live.pending) == 1:
-            self._dirty[live.run] = live
+            self._dirty.append(live)
             self._news.set()
 
     async def commit_forever(self) -> None:
@@ -66,11 +66,12 @@ class Journal:
             await self._news.wait()
             self._news.clear()
             started = loop.time()
-            batch = [(live, live.pending) for live in self._dirty.values()]
-            self._dirty.clear()
+            batch = [(live, live.pending) for live in self._dirty if live.pending]
+            self._dirty = []
             for live, _events in batch:
                 live.pending = []
-            await self._commit(batch)
+            if batch:
+                await self._commit(batch)
             if len(batch) > CALM:
                 spacing = SPACING + SPACING_PER_ROW * len(batch)
                 await asyncio.sleep(max(0.0, spacing - (loop.time() - started)))
@@ -78,7 +79,6 @@ class Journal:
     async def take(self, live: LiveRun) -> list[StreamEvent]:
         """The events of a run that no commit has stored or is storing now: its last ones go into its last
         write."""
-        self._dirty.pop(live.run, None)
         rest, live.pending = live.pending, []
         if self._in_flight is not None:
             await asyncio.shield(self._in_flight)

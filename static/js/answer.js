@@ -11,6 +11,8 @@ import { judge } from "./numbers.js";
 
 /** @typedef {import("./fold.js").Json} Json */
 
+const SLOW = 12;
+
 export class AnswerView extends HTMLElement {
   /** @type {MessageView | null} */
   #view = null;
@@ -20,6 +22,8 @@ export class AnswerView extends HTMLElement {
   #payload = { blocks: [] };
   #body = element("div", { class: "answer", "hx-ignore": "" });
   #scheduled = false;
+  /** Milliseconds of the last drawing. */
+  #took = 0;
 
   connectedCallback() {
     if (this.#view) return;
@@ -97,15 +101,22 @@ export class AnswerView extends HTMLElement {
     this.draw();
   }
 
+  /** Once a frame; after a drawing that took long, only when the page had time for others. */
   #schedule() {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    requestAnimationFrame(() => {
-      this.#scheduled = false;
-      this.draw();
-    });
+    const wait = this.#took > SLOW ? this.#took * 4 : 0;
     // Frames stand still in a hidden tab, which must not fall behind for ever.
-    if (document.hidden) setTimeout(() => this.#scheduled && this.draw(), 500);
+    if (wait || document.hidden) setTimeout(() => this.#drawn(), Math.max(wait, document.hidden ? 500 : 0));
+    else requestAnimationFrame(() => this.#drawn());
+  }
+
+  #drawn() {
+    if (!this.#scheduled) return;
+    this.#scheduled = false;
+    const begun = performance.now();
+    this.draw();
+    this.#took = performance.now() - begun;
   }
 
   draw() {

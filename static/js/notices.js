@@ -7,8 +7,11 @@
 export function showNotice(name) {
   const template = document.getElementById(`notice-${name}`);
   const place = document.getElementById("composer-notice");
-  if (template instanceof HTMLTemplateElement && place)
-    place.replaceChildren(template.content.cloneNode(true));
+  if (!(template instanceof HTMLTemplateElement) || !place) return;
+  place.replaceChildren(template.content.cloneNode(true));
+  // The page may have another address by now than the one it was loaded with.
+  const link = place.querySelector("a[data-returns]");
+  link?.setAttribute("href", `${link.getAttribute("href")}?next=${encodeURI(location.pathname)}`);
 }
 
 /** @param {string} words of the server, for this person */

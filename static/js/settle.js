@@ -8,12 +8,18 @@
 const QUOTES = String.raw`(?:>[ \t]?)*`;
 const BULLET = String.raw`(?:[-+*]|\d{1,9}[.)])`;
 const MARKERS_ONLY = new RegExp(
-  String.raw`(^|\n)[ \t]*${QUOTES}[ \t]*(?:[-+*_=]+|#{1,6}|\d{1,9}[.)]?|` +
+  String.raw`^[ \t]*${QUOTES}[ \t]*(?:[-+*_=]+|#{1,6}|\d{1,9}[.)]?|` +
     "`+|~+|" +
     String.raw`\|[-:| \t]*|${BULLET}[ \t]+(?:[-+*>#~|_` +
     "`" +
     String.raw`]+|\[[ xX]?\]?)?)?[ \t]*$`,
 );
+
+/** Longer text is not looked at: it is drawn every frame, and so long a line is no half of anything. */
+const LONGEST_LINE = 400;
+const LONGEST_RUN = 20_000;
+const LONGEST_LINK = 600;
+const LONGEST_OPEN = 160;
 
 /**
  * Hides a last line that holds nothing but the marks of a block to come, and shows the head of a table as a
@@ -22,15 +28,20 @@ const MARKERS_ONLY = new RegExp(
  * @returns {string}
  */
 export function settleBlock(source) {
-  const shown = source.replace(MARKERS_ONLY, "");
-  const lines = shown.replace(/\n$/, "").split("\n");
-  const last = lines.at(-1)?.trim() ?? "";
-  if (!last.startsWith("|") || last.length < 2 || lines.at(-2)?.trim().startsWith("|")) return shown;
+  if (source.length - source.lastIndexOf("\n") > LONGEST_LINE) return source;
+  const at = source.lastIndexOf("\n", source.length - 2);
+  const shown = MARKERS_ONLY.test(source.slice(at + 1)) ? source.slice(0, Math.max(0, at)) : source;
+  const whole = shown.endsWith("\n") ? shown.slice(0, -1) : shown;
+  const begin = whole.lastIndexOf("\n") + 1;
+  const last = whole.slice(begin).trim();
+  if (!last.startsWith("|") || last.length < 2 || last.length > LONGEST_LINE) return shown;
+  const before = whole.slice(whole.lastIndexOf("\n", begin - 2) + 1, begin);
+  if (before.trim().startsWith("|")) return shown;
   const columns = last
     .replace(/\\\|/g, "")
     .replace(/^\||\|$/g, "")
     .split("|").length;
-  return `${lines.join("\n").trimEnd()}${last.endsWith("|") ? "" : " |"}\n|${" --- |".repeat(columns)}`;
+  return `${whole.trimEnd()}${last.endsWith("|") ? "" : " |"}\n|${" --- |".repeat(columns)}`;
 }
 
 /**
@@ -53,6 +64,7 @@ export function settleCode(source) {
  * @returns {string}
  */
 export function settleInline(source) {
+  if (source.length > LONGEST_RUN) return source;
   /** @type {Opener[]} */
   const open = [];
   let at = 0;
@@ -130,7 +142,8 @@ function closingTicks(source, from, run) {
 function readLink(source, at) {
   let depth = 0;
   let end = at;
-  for (; end < source.length; end += 1) {
+  const reach = Math.min(source.length, at + LONGEST_LINK);
+  for (; end < reach; end += 1) {
     const char = source[end];
     if (char === "\\") end += 1;
     else if (char === "[") depth += 1;
@@ -141,7 +154,7 @@ function readLink(source, at) {
   }
   if (depth > 0) {
     // A bracket that stays open for long is a bracket, not a link.
-    return source.length - at > 160
+    return source.length - at > LONGEST_OPEN
       ? { state: "done", end: at + 1 }
       : { state: "open", text: source.slice(at + 1) };
   }
@@ -149,7 +162,8 @@ function readLink(source, at) {
   if (end >= source.length - 1) return { state: "open", text };
   if (source[end + 1] !== "(") return { state: "done", end: end + 1 };
   depth = 0;
-  for (let to = end + 1; to < source.length; to += 1) {
+  const far = Math.min(source.length, end + LONGEST_LINK);
+  for (let to = end + 1; to < far; to += 1) {
     const char = source[to];
     if (char === "\\") to += 1;
     else if (char === "\n" && source[to + 1] === "\n") break;
@@ -159,7 +173,7 @@ function readLink(source, at) {
       if (depth === 0) return { state: "done", end: to + 1 };
     }
   }
-  return source.length - end > 2000 ? { state: "done", end: end + 1 } : { state: "open", text };
+  return source.length - end > LONGEST_LINK ? { state: "done", end: end + 1 } : { state: "open", text };
 }
 
 /**

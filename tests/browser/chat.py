@@ -12,54 +12,12 @@ from playwright.sync_api import Locator, Page, expect
 
 from providers.simulator.parts import evenly
 from providers.simulator.server import ThreadServer
+from tests.browser.page import script
 
 SETTLE_SECONDS = 15
 EVENTS_BEFORE_TEXT = 2  # message_start and content_block_start
 
-# Two drawings are the same when these texts are. What only the live one has (its number, the data it was made
-# from, buttons that are hidden because the conversation went on) is left out, and so are white space between
-# elements and the order of attributes.
-DRAWN = """
-(root) => {
-  const copy = root.cloneNode(true);
-  const buttons = copy.querySelectorAll("button");
-  root.querySelectorAll("button").forEach((button, at) => {
-    if (root.isConnected && !button.checkVisibility()) buttons[at].remove();
-  });
-  for (const view of copy.querySelectorAll("answer-view")) {
-    for (const name of ["run", "seq", "live"]) view.removeAttribute(name);
-  }
-  for (const script of copy.querySelectorAll("script")) script.remove();
-  for (const node of copy.querySelectorAll("*")) {
-    const attributes = [...node.attributes].filter(({ name }) => name !== "style"); // the policy minds who sets it
-    attributes.sort((a, b) => (a.name < b.name ? -1 : 1));
-    for (const attribute of attributes) node.removeAttributeNode(attribute);
-    for (const attribute of attributes) node.setAttributeNode(attribute);
-  }
-  const spaces = [];
-  const walker = document.createTreeWalker(copy, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const node = walker.currentNode;
-    if (!node.data.trim() && !node.parentElement.closest("pre, .prose, details")) spaces.push(node);
-  }
-  for (const node of spaces) node.remove();
-  copy.normalize();
-  return copy.innerHTML;
-}
-"""
-
-# Whether everything that is drawn later (formulas, colours of code) has been drawn. Code that is still being
-# written has no colours.
-DRESSED = """
-(root) =>
-  !root.querySelector(".math:not([data-state])") &&
-  ![...root.querySelectorAll("code[data-lang]:not([data-state])")].some(
-    (code) =>
-      ["python", "sql", "bash", "sh", "json", "js", "ts"].includes(code.dataset.lang) &&
-      code.textContent &&
-      !code.closest("answer-view[live] .prose > :last-child"),
-  )
-"""
+DRAWN, DRESSED = script("drawn"), script("dressed")
 
 
 def scripted(prompt: str = "Go.", **script: object) -> str:
@@ -119,7 +77,9 @@ def wait_received(page: Page, text: str) -> None:
 
 def next_frames(page: Page) -> None:
     """What was due to be drawn has been drawn."""
-    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
+    )
 
 
 def idle(page: Page) -> None:

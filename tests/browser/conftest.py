@@ -87,4 +87,6 @@ def let_in(context: BrowserContext, url: str, person: User) -> None:
     """Signs a person in by a session, without the form."""
     client = Client()
     client.force_login(person)
-    context.add_cookies([{"name": "parley_session", "value": client.cookies["parley_session"].value, "url": url}])
+    context.add_cookies(
+        [{"name": "parley_session", "value": client.cookies["parley_session"].value, "url": url}]
+    )

@@ -11,107 +11,60 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, TimeoutError
 
 from providers.fold import Fold
 from providers.types import Json
-from tests.browser.chat import DRAWN
-
-TOOLS = """
-window.fed = (() => {
-  const box = document.createElement("div");
-  document.querySelector("main").append(box);
-  const make = (name, payload, live) => {
-    const view = document.createElement("answer-view");
-    view.setAttribute("message", name);
-    view.setAttribute("run", "run");
-    view.setAttribute("seq", "0");
-    view.toggleAttribute("live", live);
-    const script = document.createElement("script");
-    script.type = "application/json";
-    script.textContent = JSON.stringify(payload);
-    view.append(script);
-    return view;
-  };
-  const pair = (name) => {
-    const place = document.createElement("section");
-    place.dataset.name = name;
-    const live = document.createElement("div");
-    const fresh = document.createElement("div");
-    place.append(live, fresh);
-    box.append(place);
-    return { live, fresh };
-  };
-  return { box, make, pair };
-})();
-"""
-
-# Applies the events frame by frame, draws after each, and puts the finished twin beside it.
-PLAY = """
-({ name, frames, finished, states }) => {
-  const { live, fresh } = window.fed.pair(name);
-  const view = window.fed.make(name, { state: null, blocks: [] }, true);
-  live.append(view);
-  view.replace({ run: "run", seq: 0, state: frames.state });
-  const wrong = [];
-  frames.events.forEach((events, at) => {
-    view.take({ run: "run", after: at, seq: at + 1, events });
-    view.draw();
-    if (states[at + 1]) {
-      const twin = window.fed.make(name, { state: states[at + 1] }, true);
-      fresh.append(twin);
-      twin.draw();
-      const [ours, theirs] = [view, twin].map((one) => window.fed.words(one));
-      if (ours !== theirs) wrong.push(`at ${at + 1}:\\n${ours}\\n---\\n${theirs}`);
-      twin.remove();
-    }
-  });
-  view.finish(finished);
-  const twin = window.fed.make(name, finished, false);
-  fresh.append(twin);
-  return wrong;
-}
-"""
-
-# The drawing of an answer, without colours and formulas, which come later.
-WORDS = f"""
-window.fed.words = (view) => {{
-  const copy = view.querySelector(".answer").cloneNode(true);
-  for (const code of copy.querySelectorAll("code, .math")) {{
-    code.textContent = code.dataset.tex ?? code.textContent;
-    delete code.dataset.state;
-  }}
-  return ({DRAWN.strip()})(copy);
-}};
-"""
+from tests.browser.chat import until
+from tests.browser.page import script
 
 
 def ready(page: Page) -> None:
     """Brings the tools to a page of the chat."""
     page.wait_for_load_state()
-    page.evaluate(f"() => {{ {TOOLS} {WORDS} }}")
+    page.evaluate(f"() => ({script('feeding')})({script('drawn')})")
 
 
-def play(page: Page, name: str, events: list[Json], *, frames: int = 30, seed: int = 1, looks: int = 4) -> list[str]:
-    """One answer by its events in about so many frames; what of its middle differed from a page loaded then."""
-    choice = random.Random(f"{seed} {name}")
+def play(page: Page, name: str, events: list[Json], *, frames: int = 30, looks: int = 4) -> list[str]:
+    """One answer in about so many frames; what of its middle differed from a page loaded at that moment."""
+    choice = random.Random(name)
     bounds = sorted({0, len(events), *(choice.randint(0, len(events)) for _ in range(frames))})
     parts = [events[start:end] for start, end in pairwise(bounds)]
-    looked = set(choice.sample(range(1, len(parts) + 1), min(looks, len(parts)))) if parts else set()
+    looked = set(choice.sample(range(1, len(parts) + 1), min(looks, len(parts))))
+    found: list[str] = page.evaluate("(given) => window.fed.play(given)", _given(name, parts, looked))
+    return found
+
+
+def play_within(page: Page, name: str, events: list[Json], *, frames: int, milliseconds: float) -> bool:
+    """One answer in about so many frames; whether the page had drawn it in time. If not, it may hang."""
+    size = max(1, len(events) // frames)
+    parts = [events[at : at + size] for at in range(0, len(events), size)]
+    page.evaluate("(given) => window.fed.playSoon(given)", _given(name, parts, set()))
+    try:
+        page.wait_for_function("window.played", timeout=milliseconds)
+    except TimeoutError:
+        return False
+    page.evaluate("window.fed.box.replaceChildren()")
+    return True
+
+
+def assert_twins_are_equal(page: Page) -> None:
+    """All live answers that were fed are drawn like their finished twins."""
+    until(page, lambda: page.evaluate(f"() => ({script('dressed')})(window.fed.box)"))
+    different = page.evaluate("window.fed.different()")
+    told = [f"{name}\nlive:  {ours}\nfresh: {theirs}" for name, ours, theirs in different[:3]]
+    assert not different, "\n\n".join(told)
+
+
+def _given(name: str, parts: list[list[Json]], looked: set[int]) -> Json:
     fold = Fold()
-    first, states = fold.state(), {}
+    given: Json = {"name": name, "first": fold.state(), "parts": parts, "states": {}}
     for at, part in enumerate(parts, start=1):
         for event in part:
             fold.apply(event)
         if at in looked:
-            states[at] = fold.state()
-    given = {
-        "name": name,
-        "frames": {"state": first, "events": parts},
-        "finished": finished(fold),
-        "states": states,
-    }
-    return [f"{name} {words}" for words in page.evaluate(PLAY, given)]
+            given["states"][at] = fold.state()
+    return given | {"finished": finished(fold)}
 
 
 def finished(fold: Fold) -> Json:
@@ -150,7 +103,14 @@ def block_events(blocks: list[Json]) -> list[Json]:
 
 
 def message_start() -> Iterator[Json]:
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [], "usage": {}}
+    message = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "m",
+        "content": [],
+        "usage": {},
+    }
     yield {"type": "message_start", "message": message}
 
 

@@ -1,4 +1,4 @@
-"""Texts, names and blocks that a model or a person could send to harm a reader, and what no page may then hold."""
+"""Texts, names and blocks that a model or a person could send to harm a reader."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ MARKUP = [
     "<svg onload=window.harm=1><script>window.harm=1</script></svg>",
     '<svg><a xlink:href="javascript:window.harm=1"><text>click</text></a></svg>',
     "<svg><foreignObject><iframe src=https://evil.example></iframe></foreignObject></svg>",
-    "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 onerror=window.harm=1&gt;'>",
+    "<math><mtext><table><mglyph><style><!--</style>"
+    "<img title='--&gt;&lt;img src=1 onerror=window.harm=1&gt;'>",
     "<iframe src=https://evil.example></iframe>",
     "<iframe srcdoc='<script>parent.harm=1</script>'></iframe>",
     "<object data=https://evil.example/x.swf></object><embed src=https://evil.example/x.swf>",
@@ -44,7 +45,8 @@ MARKUP = [
     "```html\n<script>window.harm = 1</script>\n```",
     '```"><script>window.harm=1</script>\nx\n```',
     '```"onmouseover="window.harm=1\nx\n```',
-    "| <img src=x onerror=window.harm=1> | b |\n| --- | --- |\n| <script>window.harm=1</script> | </table><script> |",
+    "| <img src=x onerror=window.harm=1> | b |\n| --- | --- |\n"
+    "| <script>window.harm=1</script> | </table><script> |",
     '[a](https://docs.example.org "\\" onmouseover=window.harm=1 x=\\"")',
     '![a"onerror="window.harm=1](https://evil.example/x.png)',
     "</script><script>window.harm = 1</script>",
@@ -152,7 +154,13 @@ NAMES = {
 def blocks() -> list[Json]:
     """Blocks whose every text field is hostile: tools, results, sources, thinking, and kinds nobody knows."""
     bad, address = NAMES["markup"], "javascript:window.harm=1"
-    hit = {"type": "web_search_result", "title": bad, "url": address, "encrypted_content": bad, "page_age": bad}
+    hit = {
+        "type": "web_search_result",
+        "title": bad,
+        "url": address,
+        "encrypted_content": bad,
+        "page_age": bad,
+    }
     cited = {
         "type": "web_search_result_location",
         "cited_text": bad,
@@ -164,7 +172,11 @@ def blocks() -> list[Json]:
         {"type": "thinking", "thinking": f"{bad} [x]({address}) ![y]({FAR}/thought.png)", "signature": bad},
         {"type": "redacted_thinking", "data": bad},
         {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": bad, bad: bad}},
-        {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [hit, {**hit, "url": "//evil.example"}]},
+        {
+            "type": "web_search_tool_result",
+            "tool_use_id": "s1",
+            "content": [hit, {**hit, "url": "//evil.example"}],
+        },
         {"type": "server_tool_use", "id": "s2", "name": "web_fetch", "input": {"url": address}},
         {
             "type": "web_fetch_tool_result",
@@ -179,61 +191,34 @@ def blocks() -> list[Json]:
         {
             "type": "bash_code_execution_tool_result",
             "tool_use_id": "s3",
-            "content": {"type": "x", "stdout": bad, "stderr": bad, "return_code": 1, "content": [{"file_id": bad}]},
+            "content": {
+                "type": "x",
+                "stdout": bad,
+                "stderr": bad,
+                "return_code": 1,
+                "content": [{"file_id": bad}],
+            },
         },
         {"type": "server_tool_use", "id": "s4", "name": bad, "input": {"__proto__": bad, "constructor": bad}},
-        {"type": "web_search_tool_result", "tool_use_id": "s4", "content": {"type": "x_error", "error_code": bad}},
+        {
+            "type": "web_search_tool_result",
+            "tool_use_id": "s4",
+            "content": {"type": "x_error", "error_code": bad},
+        },
         {"type": "tool_use", "id": bad, "name": bad, "input": {"a": {"b": [bad]}}},
         {"type": "mcp_tool_use", "id": "m1", "name": bad, "server_name": bad, "input": {"x": bad}},
-        {"type": "mcp_tool_result", "tool_use_id": "m1", "is_error": False, "content": [{"type": "text", "text": bad}]},
+        {
+            "type": "mcp_tool_result",
+            "tool_use_id": "m1",
+            "is_error": False,
+            "content": [{"type": "text", "text": bad}],
+        },
         {"type": "fallback", "to": {"model": bad}},
         {"type": bad, "anything": bad},
         {"type": "container_upload", "file_id": bad},
-        {"type": "text", "text": f"Cited {bad}", "citations": [cited, {**cited, "url": f"{FAR}/page?q=secret"}]},
+        {
+            "type": "text",
+            "text": f"Cited {bad}",
+            "citations": [cited, {**cited, "url": f"{FAR}/page?q=secret"}],
+        },
     ]
-
-
-# Looks at everything that is ever put into an answer, also what stands there for one moment. KaTeX makes its own
-# marks with styles and drawings, which come from no text; our own pictures are symbols of the page.
-GUARD = """
-(() => {
-  const tags = "script, iframe, object, embed, form, style, link, meta, base, img, picture, source, video, audio, "
-    + "template, input, textarea, select, frame, noscript, portal, live-thread, canvas, foreignobject, math > annotation-xml";
-  const names = /^(?:on|hx-|data-hx|sse-|ws-|style$|src|srcset$|poster$|action$|formaction$|background$|ping$|is$|slot$|xlink|usemap$)/i;
-  const ours = /^(?:https?:\\/\\/|mailto:|#m-)/i;
-  const found = new Set();
-  const look = (element) => {
-    if (element.closest(".katex")) return;
-    if (element.matches(tags) && !(element.matches("script") && element.parentElement?.matches("answer-view, prose-text")))
-      found.add(element.outerHTML.slice(0, 200));
-    if (element.matches("svg") && !element.matches(".icon")) found.add(element.outerHTML.slice(0, 200));
-    for (const { name, value } of element.attributes) {
-      if (names.test(name) && !(name === "hx-ignore" && element.matches(".answer, .prose")))
-        found.add(`${name}=${value}`.slice(0, 200));
-      if (name === "href" && !ours.test(value) && !/^#i-[a-z]+$/.test(value)) found.add(`href=${value}`.slice(0, 200));
-      if (name === "id" && !/^(?:m-|turn-)/.test(value)) found.add(`id=${value}`.slice(0, 200));
-    }
-  };
-  const inside = (node) => node.parentElement?.closest(".answer, prose-text") || node.matches?.(".answer");
-  const take = (records) => {
-    for (const { addedNodes, target, type } of records) {
-      if (type === "attributes" && inside(target)) look(target);
-      for (const node of addedNodes) {
-        if (!(node instanceof Element) || !(inside(node) || target.closest?.(".answer, prose-text"))) continue;
-        look(node);
-        for (const child of node.querySelectorAll("*")) look(child);
-      }
-    }
-  };
-  const observer = new MutationObserver(take);
-  observer.observe(document, { subtree: true, childList: true, attributes: true });
-  window.guard = {
-    found() {
-      take(observer.takeRecords());
-      for (const place of document.querySelectorAll(".answer, prose-text"))
-        for (const element of place.querySelectorAll("*")) look(element);
-      return [...found, ...(window.harm ? ["code was run"] : [])];
-    },
-  };
-})();
-"""

@@ -12,31 +12,23 @@ from providers.simulator.demo import MODEL, WORDS
 from providers.simulator.server import ThreadServer
 from providers.types import Json
 from tests.browser import feeding
-from tests.browser.chat import DRAWN, DRESSED, assert_same_drawing, conversation_of, expect_status, scripted, send, until
+from tests.browser.chat import assert_same_drawing, conversation_of, expect_status, scripted, send
 from tests.corpus import anthropic_streams, needs_corpus
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-DIFFERENT = f"""
-() => {{
-  const drawn = {DRAWN.strip()};
-  return [...window.fed.box.children]
-    .map(({{ dataset, children: [live, fresh] }}) => [dataset.name, drawn(live), drawn(fresh)])
-    .filter(([, ours, theirs]) => ours !== theirs);
-}}
-"""
-
-
-def assert_twins_are_equal(page: Page) -> None:
-    until(page, lambda: page.evaluate(f"() => ({DRESSED.strip()})(window.fed.box)"))
-    different = page.evaluate(DIFFERENT)
-    assert not different, "\n\n".join(f"{name}\nlive:  {ours}\nfresh: {theirs}" for name, ours, theirs in different[:3])
-
 
 def streamed(demo: ThreadServer, text: str) -> list[Json]:
     """The events of the demo's answer."""
-    body = {"model": MODEL, "max_tokens": 4096, "stream": True, "messages": [{"role": "user", "content": text}]}
-    answer = httpx.post(f"{demo.base_url}/v1/messages", json=body, headers={"anthropic-version": "2026-10-21"})
+    body = {
+        "model": MODEL,
+        "max_tokens": 4096,
+        "stream": True,
+        "messages": [{"role": "user", "content": text}],
+    }
+    answer = httpx.post(
+        f"{demo.base_url}/v1/messages", json=body, headers={"anthropic-version": "2026-10-21"}
+    )
     return read(answer.raise_for_status().content)
 
 
@@ -62,7 +54,7 @@ def test_all_texts_of_the_demo_come_to_one_drawing_however_they_are_cut(page: Pa
         for topic in [*WORDS, "something else", "none of those words"]:
             wrong += feeding.play(page, topic, streamed(demo, f"Show {topic}"), frames=200, looks=20)
     assert not wrong, "\n\n".join(wrong[:3])
-    assert_twins_are_equal(page)
+    feeding.assert_twins_are_equal(page)
 
 
 @needs_corpus
@@ -72,4 +64,4 @@ def test_every_recorded_answer_comes_to_one_drawing_however_it_is_cut(page: Page
     for recording in anthropic_streams():
         wrong += feeding.play(page, recording.name, read(recording.bytes()))
     assert not wrong, "\n\n".join(wrong[:3])
-    assert_twins_are_equal(page)
+    feeding.assert_twins_are_equal(page)

@@ -29,6 +29,7 @@ from tests.browser.chat import (
     scripted,
     send,
 )
+from tests.browser.page import script
 from tests.browser.watch import Watch
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,7 +40,7 @@ ALL = [*hostile.MARKUP, *hostile.LINKS, *hostile.IMAGES, *hostile.ODD, *hostile.
 @pytest.fixture
 def context(context: BrowserContext) -> BrowserContext:
     """The owner's browser, with a guard in each page that sees whatever is put into an answer."""
-    context.add_init_script(hostile.GUARD)
+    context.add_init_script(script("guard"))
     return context
 
 
@@ -52,7 +53,11 @@ def assert_nothing_found(page: Page) -> None:
 
 def asked_since(watch: Watch, before: int) -> list[str]:
     """What was asked for since then, but for the page's own scripts and sheets."""
-    return [path for path in watch.paths()[before:] if not path.startswith(("/static/dist/", "/static/css/", "/c/"))]
+    return [
+        path
+        for path in watch.paths()[before:]
+        if not path.startswith(("/static/dist/", "/static/css/", "/c/"))
+    ]
 
 
 def cuts(text: str) -> list[str]:
@@ -119,7 +124,11 @@ def test_a_remote_image_is_a_link_that_names_its_host(page: Page, watch: Watch) 
     page.reload()
     expect(image).to_be_visible()
     assert_nothing_found(page)
-    kinds = [url for url in watch.requests[before:] if url.startswith("data:image") or "evil" in url or "own.png" in url]
+    kinds = [
+        url
+        for url in watch.requests[before:]
+        if url.startswith("data:image") or "evil" in url or "own.png" in url
+    ]
     assert [url for url in kinds if not url.startswith("data:image/svg+xml,%3Csvg")] == []
 
 
@@ -153,7 +162,9 @@ def test_a_persons_own_hostile_words_are_harmless(page: Page) -> None:
 
 
 def test_nul_and_lone_surrogates_from_a_model_are_taken_out_once(page: Page) -> None:
-    blocks: list[Json] = [{"type": "text", "text": f"a\x00b {hostile.ODD[1]} {hostile.ODD[3]} {hostile.ODD[4]}"}]
+    blocks: list[Json] = [
+        {"type": "text", "text": f"a\x00b {hostile.ODD[1]} {hostile.ODD[3]} {hostile.ODD[4]}"}
+    ]
     send(page, f"Go.\n[[simulate {json.dumps({'blocks': blocks})}]]")
     conversation_of(page)
     expect_status(page, "completed")
@@ -183,24 +194,18 @@ HEAVY = {
     "addresses": "https://a.example/ " * 50_000,
     "one word": "W" * 1_000_000,
 }
-SECONDS = 6.0  # for one text of a megabyte on a slow machine; a page that hangs takes minutes
+SECONDS = 6.0  # for one text of a megabyte on a slow machine; what is not bounded takes minutes
 
 
-@pytest.mark.parametrize("names", [list(HEAVY)[at::3] for at in range(3)], ids=["a", "b", "c"])
-def test_a_megabyte_of_marks_does_not_hang_the_page(page: Page, names: list[str]) -> None:
+def test_a_megabyte_of_marks_does_not_hang_the_page(page: Page) -> None:
     feeding.ready(page)
-    slow = {}
-    for name in names:
-        text = HEAVY[name]
+    for name, text in HEAVY.items():
         size = len(text) // 12 + 1
-        started = monotonic()
-        feeding.play(page, name, feeding.text_events([text[at : at + size] for at in range(0, len(text), size)]), looks=0)
-        next_frames(page)
-        slow[name] = monotonic() - started
-        page.evaluate("window.fed.box.replaceChildren()")
+        events = feeding.text_events([text[at : at + size] for at in range(0, len(text), size)])
+        drawn_in_time = feeding.play_within(page, name, events, frames=12, milliseconds=SECONDS * 1000)
+        assert drawn_in_time, f"{name}: not drawn within {SECONDS} s"
     box(page).fill("Still here")
     expect(page.get_by_role("button", name="Send")).to_be_enabled()
-    assert {name: seconds for name, seconds in slow.items() if seconds > SECONDS} == {}
 
 
 def test_a_heavy_answer_of_one_person_does_not_hold_up_another(

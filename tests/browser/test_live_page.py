@@ -1,4 +1,4 @@
-"""A page in the middle of an answer: reloaded, doubled, cut off. What was shown stays, and nothing is missing."""
+"""A page in the middle of an answer: reloaded, doubled, cut off. What was shown stays, nothing is missing."""
 
 from __future__ import annotations
 
@@ -61,7 +61,13 @@ GATES = {"first": 30, "second": 61}  # in the list, in the code
 def ask(page: Page, **script: object) -> str:
     """Sends a message whose answer is TEXT, held at the gates; returns the conversation's id."""
     gates = {name: deltas + EVENTS_BEFORE_TEXT for name, deltas in GATES.items()}
-    script = {"text": TEXT, "deltas": DELTAS, "thinking": False, "gates": gates, "title": "Calls in spring"} | script
+    script = {
+        "text": TEXT,
+        "deltas": DELTAS,
+        "thinking": False,
+        "gates": gates,
+        "title": "Calls in spring",
+    } | script
     send(page, scripted(**script))
     return conversation_of(page)
 
@@ -220,7 +226,9 @@ def test_a_page_that_was_offline_goes_on_by_itself(page: Page, model: Model, wat
     assert_same_drawing(page, another(page))
 
 
-def test_an_answer_that_ended_while_the_page_was_away_is_whole(page: Page, model: Model, watch: Watch) -> None:
+def test_an_answer_that_ended_while_the_page_was_away_is_whole(
+    page: Page, model: Model, watch: Watch
+) -> None:
     watch.expect_no_server()
     conversation = ask(page)
     at_gate(page, "first")
@@ -279,7 +287,9 @@ def test_going_back_and_forth_shows_the_answer_as_it_is_now(page: Page, model: M
     assert_same_drawing(page, another(page))
 
 
-def test_signing_out_elsewhere_is_said_and_what_is_written_stays(page: Page, model: Model, watch: Watch) -> None:
+def test_signing_out_elsewhere_is_said_and_what_is_written_stays(
+    page: Page, model: Model, watch: Watch
+) -> None:
     watch.expect(r"WebSocket")
     ask(page)
     at_gate(page, "first")

@@ -152,7 +152,9 @@ def test_an_error_in_mid_stream_keeps_what_came(page: Page) -> None:
     conversation_of(page)
     expect_status(page, "failed")
     assert received(page) == pieces(TEXT, 10, 5)
-    expect(answer(page).locator(".notice")).to_contain_text("What had arrived is kept, and so is your message.")
+    expect(answer(page).locator(".notice")).to_contain_text(
+        "What had arrived is kept, and so is your message."
+    )
     answer(page).get_by_role("button", name="Continue").click()
     expect(turns(page)).to_have_count(4)
 
@@ -170,7 +172,9 @@ def test_a_stream_that_is_cut_is_interrupted_and_can_go_on(page: Page) -> None:
 def test_a_refused_model_leaves_the_text_in_the_box(page: Page, watch: Watch, settings: Any) -> None:
     watch.expect("status of 409")
     page.wait_for_load_state()
-    settings.PROVIDER_ENVIRONMENT = {"anthropic": {**settings.PROVIDER_ENVIRONMENT["anthropic"], "api_key": None}}
+    settings.PROVIDER_ENVIRONMENT = {
+        "anthropic": {**settings.PROVIDER_ENVIRONMENT["anthropic"], "api_key": None}
+    }
     send(page, "Will this be kept?")
     expect(notice(page)).to_contain_text("key")
     expect(box(page)).to_have_value("Will this be kept?")
@@ -337,6 +341,8 @@ def test_what_is_copied_is_the_source(page: Page) -> None:
     answer(page).hover()
     answer(page).get_by_role("button", name="Copy the answer").click()
     expect(page.locator("#announcer")).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == "Some **bold** words.\n\n```python\nx = 1\n```\n"
+    assert (
+        page.evaluate("navigator.clipboard.readText()") == "Some **bold** words.\n\n```python\nx = 1\n```\n"
+    )
     answer(page).locator(".snippet").get_by_role("button", name="Copy").click()
     page.wait_for_function("async () => (await navigator.clipboard.readText()) === 'x = 1'")

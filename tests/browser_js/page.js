@@ -58,6 +58,7 @@ for (const name of NAMES) {
   Object.defineProperty(globalThis, name, { value: dom.window[name], configurable: true, writable: true });
 }
 
+Object.defineProperty(dom.window.document, "hidden", { value: false, configurable: true });
 globalThis.requestAnimationFrame = (callback) => setTimeout(() => callback(performance.now()), 4);
 globalThis.cancelAnimationFrame = clearTimeout;
 

@@ -75,3 +75,15 @@ test("the beginning of a closing fence is hidden, code is not", () => {
   assert.equal(settleCode("```\na = 1\n``"), "```\na = 1");
   assert.equal(settleCode("```\na = `1`"), "```\na = `1`");
 });
+
+test("text that is nothing but openings costs little", () => {
+  const before = performance.now();
+  for (const unit of ["[", "![", "[a](", "*a ", "> ", "`a``", "_*", "$$", "\\(", "<http", "|", "- "]) {
+    const text = unit.repeat(20_000 / unit.length);
+    settleInline(text);
+    settleBlock(text);
+    settleInline(unit.repeat(400_000));
+    settleBlock(`words\n${unit.repeat(400_000)}`);
+  }
+  assert.ok(performance.now() - before < 2000);
+});
