@@ -98,12 +98,16 @@ async def _answer(live: LiveRun, prepared: Prepared) -> None:
         async for event in call:
             apply(event)
             append(live, event)
+            if event["type"] != "content_block_delta":
+                live.note(event)
 
 
 async def _store(live: LiveRun, ended: Ended) -> None:
     rest = await host.journal.take(live)
     try:
-        stored = await journal.stored(partial(records.finish, live.run, live.fence, ended, live.received))
+        stored = await journal.stored(
+            partial(records.finish, live.run, live.fence, ended, live.received, live.seconds)
+        )
     finally:
         host.remove(live)
     if stored:

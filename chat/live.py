@@ -7,6 +7,7 @@ behind reads the state from the journal. Everything here happens on the host's e
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from typing import Literal, Protocol
 from uuid import UUID
@@ -40,9 +41,19 @@ class LiveRun:
         self.followers: set[Follower] = set()
         self.task: asyncio.Task[None] | None = None
         self.ending: Ending | None = None
+        self.seconds: dict[str, float] = {}  # how long a folded block took, by its index
+        self._begun_at: dict[str, float] = {}
         self.is_first = False  # the first answer of its conversation
         self.closing = False  # its last write has begun: nothing ends it any more
         self.finished: str | None = None
+
+    def note(self, event: StreamEvent) -> None:
+        """Takes the time of blocks that are shown folded; for every event but deltas."""
+        kind, index = event.get("type"), str(event.get("index"))
+        if kind == "content_block_start" and event["content_block"].get("type") != "text":
+            self._begun_at[index] = time.monotonic()
+        elif kind == "content_block_stop" and (begun_at := self._begun_at.pop(index, None)) is not None:
+            self.seconds[index] = round(time.monotonic() - begun_at, 1)
 
     def publish(self, seq: int, events: bytes) -> None:
         """Row `seq` is committed (events: a JSON list): show it."""

@@ -115,6 +115,9 @@ class Message(models.Model):
     blocks_text = models.TextField(default="[]", db_column="blocks")
     # The text of a tool's input, when the answer was cut in the middle of it.
     cut_input = models.TextField(blank=True, default="")
+    stop_reason = models.CharField(max_length=60, blank=True, default="")
+    # How long blocks took to arrive that a page folds away, such as thinking: {"index": seconds}.
+    seconds = models.JSONField(default=dict)
     model = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=12, choices=Status, default=Status.COMPLETED)
     created_at = models.DateTimeField(auto_now_add=True)

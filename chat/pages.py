@@ -53,20 +53,27 @@ class Turn:
         """What the browser renders: the live fold, or the finished blocks."""
         if self.state is not None:
             return {"state": self.state}
+        shown: Json = {"blocks": self.blocks, "seconds": self.message.seconds}
         if self.message.cut_input:
-            return {
-                "blocks": self.blocks,
-                "open": {"index": len(self.blocks) - 1, "json": self.message.cut_input},
-            }
-        return {"blocks": self.blocks}
+            shown["open"] = {"index": len(self.blocks) - 1, "json": self.message.cut_input}
+        return shown
 
     @property
     def text(self) -> str:
         return self.message.text
 
     @property
+    def was_cut(self) -> bool:
+        """Complete for the vendor, and yet not at its end."""
+        return self.message.stop_reason in {"max_tokens", "model_context_window_exceeded"}
+
+    @property
+    def was_declined(self) -> bool:
+        return self.message.stop_reason == "refusal"
+
+    @property
     def can_continue(self) -> bool:
-        return self.is_last and self.status in CUT and bool(self.blocks)
+        return self.is_last and (self.status in CUT or self.was_cut) and bool(self.blocks)
 
     @property
     def can_retry(self) -> bool:

@@ -67,7 +67,9 @@ def prepare(run: Run) -> Prepared | None:
     return Prepared(caller, request, call_id, is_first=len(path) == 1)
 
 
-def finish(run_id: UUID, fence: int, ended: Ended, fold: Fold) -> bool:
+def finish(
+    run_id: UUID, fence: int, ended: Ended, fold: Fold, seconds: dict[str, float] | None = None
+) -> bool:
     """Writes the whole answer and how it ended, and removes its journal; False when the run is not ours.
 
     Done twice, the second time writes nothing and says True as well.
@@ -86,9 +88,12 @@ def finish(run_id: UUID, fence: int, ended: Ended, fold: Fold) -> bool:
     if ids is None:
         return Run.objects.filter(id=run_id, fence=fence, status=ended.status).exists()
     rows.run(
-        f"UPDATE {_table(Message)} SET blocks = %s, cut_input = %s, status = %s WHERE id = %s",  # noqa: S608
+        f"UPDATE {_table(Message)} SET blocks = %s, cut_input = %s, stop_reason = %s, seconds = %s, "  # noqa: S608
+        "status = %s WHERE id = %s",
         encode_blocks(fold.blocks()),
         _cut_input(fold),
+        str(fold.message.get("stop_reason") or "")[:60],
+        rows.prepared(Message, "seconds", seconds or {}),
         str(ended.status),
         ids[0],
     )

@@ -41,6 +41,8 @@ def turns(path: list[Message]) -> list[Json]:
         if message.role == Message.Role.USER:
             _add(answered, "user", [block for block in message.blocks if not _is_empty(block)])
             continue
+        if message.stop_reason == "refusal":
+            continue  # what the vendor declined half-way is not to be sent back (Anthropic, "Stop reasons")
         blocks, unanswered = _sendable(message.blocks)
         _add(answered, "assistant", blocks)
         _add(answered, "user", [_not_run(call) for call in unanswered])

@@ -218,3 +218,19 @@ def test_a_conversation_gets_a_title_by_a_metered_call(visitor: Visitor) -> None
             pass
     assert Conversation.objects.get().title
     assert LedgerLine.objects.filter(purpose="title").count() == 1
+
+
+@pytest.mark.parametrize(("reason", "words"), [("max_tokens", "Cut off."), ("refusal", "Declined.")])
+def test_an_answer_that_the_vendor_ended_early_says_so(visitor: Visitor, reason: str, words: str) -> None:
+    conversation, _turns = visitor.start(scripted(text="Half", stop_reason=reason), CLAUDE)
+    finished(visitor, conversation)
+    turn = visitor.turns(conversation)[-1]
+    assert (turn.status, turn.text) == ("completed", "Half")
+    assert words in turn.markup
+    assert ("/continue/" in turn.markup) == (reason == "max_tokens")
+
+
+def test_folded_blocks_keep_how_long_they_took(visitor: Visitor) -> None:
+    conversation, _turns = visitor.start(scripted(thinking="Hm.", text="So."), CLAUDE)
+    finished(visitor, conversation)
+    assert set(visitor.turns(conversation)[-1].payload["seconds"]) == {"0"}

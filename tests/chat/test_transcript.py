@@ -93,3 +93,10 @@ def test_thinking_is_asked_for_in_the_kind_that_the_model_takes() -> None:
     assert asks("off", OPUS_4_8) == {"type": "disabled"}
     assert asks("off", SONNET) is None, "it cannot be switched off"
     assert asks("on", OPUS_4_5) == {"type": "enabled", "budget_tokens": transcript.THINKING_BUDGET}
+
+
+def test_a_declined_answer_is_not_sent_back() -> None:
+    declined = answered(text("I will"))
+    declined.stop_reason = "refusal"
+    turns = transcript.turns([asked("One"), declined, asked("Two")])
+    assert turns == [{"role": "user", "content": [text("One"), text("Two")]}]
