@@ -23,7 +23,7 @@ from accounts.models import User
 from usage import rows
 from usage.writer import write_turn
 
-from . import bell, generation, titles
+from . import bell, generation, records, titles
 from .host import host
 from .models import Conversation, Message, Run
 
@@ -187,7 +187,7 @@ def _ask(
 
 
 def _begin(conversation: Conversation, answer: Message) -> Run:
-    """Stores an empty answer and its queued run, which begins after the commit."""
+    """Stores an empty answer and its run, whose task begins after the commit."""
     answer.role, answer.status = Message.Role.ASSISTANT, Message.Status.RUNNING
     run = Run(
         message=answer,
@@ -196,6 +196,6 @@ def _begin(conversation: Conversation, answer: Message) -> Run:
         lease_until=timezone.now() + LEASE,
     )
     rows.insert(answer)
-    rows.insert(run)
-    transaction.on_commit(lambda: generation.launch(run))
+    prepared = records.begin(run)
+    transaction.on_commit(lambda: generation.launch(run, prepared))
     return run

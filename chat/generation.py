@@ -1,7 +1,6 @@
-"""The life of a run in its host: prepared, answered by a model, stored.
+"""The life of a run in its host: answered by a model, stored.
 
-    launch -> _live -> prepare (the run becomes `running`, the request is built)
-                    -> _answer (one metered call; each event goes to the fold and to the journal)
+    launch -> _live -> _answer (one metered call; each event goes to the fold and to the journal)
                     -> _store  (message, status, removal of the journal in one fenced transaction)
 
 Leaving the page ends nothing here; `LiveRun.end` does.
@@ -29,24 +28,23 @@ log = logging.getLogger(__name__)
 Status = Message.Status
 
 
-def launch(run: Run) -> None:
-    """Starts the task of a queued run on the host's loop, from any thread.
+def launch(run: Run, prepared: Prepared | None = None) -> None:
+    """Starts the task of a run on the host's loop, from any thread; without `prepared`, of a queued run.
 
-    In a process that serves nothing (a command, a test without a server) the run stays queued until a host
-    claims it.
+    In a process that serves nothing (a command) the run waits until a host claims it.
     """
     live = LiveRun(run=run.id, message=run.message_id, conversation=run.conversation_id, fence=run.fence)
-    host.call(_launch_here, live, run)
+    host.call(_launch_here, live, run, prepared)
 
 
-def _launch_here(live: LiveRun, run: Run) -> None:
+def _launch_here(live: LiveRun, run: Run, prepared: Prepared | None) -> None:
     host.add(live)
-    live.task = host.spawn(_live(live, run))
+    live.task = host.spawn(_live(live, run, prepared))
     sockets.show(live)
 
 
-async def _live(live: LiveRun, run: Run) -> None:
-    ended = await _ended(live, run)
+async def _live(live: LiveRun, run: Run, prepared: Prepared | None) -> None:
+    ended = await _ended(live, run, prepared)
     live.closing = True
     if live.ending == "fenced":
         host.remove(live)
@@ -56,10 +54,10 @@ async def _live(live: LiveRun, run: Run) -> None:
     live.task = host.spawn(_store(live, ended))
 
 
-async def _ended(live: LiveRun, run: Run) -> Ended:
+async def _ended(live: LiveRun, run: Run, prepared: Prepared | None) -> Ended:
     """Answers, and says how it ended: every way out of a call has its status and its sentence."""
     try:
-        prepared = await writer.run(partial(records.prepare, run))
+        prepared = prepared or await writer.run(partial(records.begin_again, run))
         if prepared is None:
             live.ending = "fenced"
             return Ended(Status.INTERRUPTED)

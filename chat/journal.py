@@ -27,8 +27,10 @@ from .models import JournalEntry, Run
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-SPACING = 0.02  # seconds between commits under load
-SPACING_PER_ROW = 0.0002  # seconds more for each run in the last commit: 500 live runs commit every 100 ms
+SPACING = 0.02  # seconds between two commits under load
+SPACING_PER_ROW = 0.0008  # seconds more for each run in the last one
+SPACING_LONGEST = 0.1  # seconds
+SPACING_URGENT = 0.004  # seconds, when a run has nothing to show yet
 CALM = 4  # a commit of at most so many rows is followed by the next one at once
 AWAY_LONGEST = 1.0  # seconds between tries while the database is away
 
@@ -52,6 +54,7 @@ class Journal:
     def __init__(self) -> None:
         self._dirty: list[LiveRun] = []  # those with pending events
         self._news = asyncio.Event()
+        self._pause: asyncio.Future[None] | None = None
         self._in_flight: asyncio.Future[None] | None = None
 
     def append(self, live: LiveRun, event: StreamEvent) -> None:
@@ -59,6 +62,8 @@ class Journal:
         if len(live.pending) == 1:
             self._dirty.append(live)
             self._news.set()
+            if live.seq <= 1 and self._pause is not None and not self._pause.done():
+                self._pause.get_loop().call_later(SPACING_URGENT, _let_go, self._pause)
 
     async def commit_forever(self) -> None:
         loop = asyncio.get_running_loop()
@@ -73,8 +78,16 @@ class Journal:
             if batch:
                 await self._commit(batch)
             if len(batch) > CALM:
-                spacing = SPACING + SPACING_PER_ROW * len(batch)
-                await asyncio.sleep(max(0.0, spacing - (loop.time() - started)))
+                spacing = min(SPACING + SPACING_PER_ROW * len(batch), SPACING_LONGEST)
+                await self._rest(started + spacing)
+
+    async def _rest(self, until: float) -> None:
+        """Waits until then (loop time), less if a run that has nothing to show yet receives something."""
+        loop = asyncio.get_running_loop()
+        self._pause = loop.create_future()
+        timer = loop.call_at(until, _let_go, self._pause)
+        await self._pause
+        timer.cancel()
 
     async def take(self, live: LiveRun) -> list[StreamEvent]:
         """The events of a run that no commit has stored or is storing now: its last ones go into its last
@@ -133,6 +146,11 @@ async def stored(write: Callable[[], T]) -> T:
             )
             await asyncio.sleep(pause)
             pause = min(AWAY_LONGEST, pause * 2)
+
+
+def _let_go(pause: asyncio.Future[None]) -> None:
+    if not pause.done():
+        pause.set_result(None)
 
 
 def store(rows: list[Row]) -> set[UUID]:

@@ -15,7 +15,7 @@ from uuid import UUID
 from providers.fold import Fold
 from providers.types import StreamEvent
 
-ROWS_KEPT = 256
+ROWS_KEPT = 64
 
 Ending = Literal["stop", "shutdown", "fenced", "unstored"]
 

@@ -43,8 +43,15 @@ class Ended:
     error: Json | None = None
 
 
-def prepare(run: Run) -> Prepared | None:
-    """None when the run is no longer ours or no longer queued. `run` brings its message and conversation."""
+def begin(run: Run) -> Prepared:
+    """Stores a new run, running from the first, in the caller's transaction; returns what its host needs."""
+    run.status, run.step, run.call_id = Run.Status.RUNNING, 1, uuid7()
+    rows.insert(run)
+    return _prepared(run, run.call_id)
+
+
+def begin_again(run: Run) -> Prepared | None:
+    """A queued run begins; None when it is no longer ours or no longer queued."""
     call_id = uuid7()
     begun = rows.run(
         f"UPDATE {_table(Run)} SET status = 'running', step = 1, call_id = %s "  # noqa: S608
@@ -53,8 +60,10 @@ def prepare(run: Run) -> Prepared | None:
         rows.prepared(Run, "id", run.id),
         run.fence,
     )
-    if not begun:
-        return None
+    return _prepared(run, call_id) if begun else None
+
+
+def _prepared(run: Run, call_id: UUID) -> Prepared:
     conversation, answer = run.conversation, run.message
     path = Message.objects.path_to(answer.parent_id) if answer.parent_id else []
     request = transcript.request(path, answer.model, conversation.settings, spec(answer.model))

@@ -18,7 +18,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-LANES = 4
+LANES = 3
 
 
 class Lane:
