@@ -182,7 +182,8 @@ class Page(AsyncWebsocketConsumer):
 
     async def _send_rows(self, live: LiveRun, sent: int) -> None:
         """ONE frame with all that the page has not got; the whole state where memory does not reach back so
-        far."""
+        far.
+        """
         events, seq = live.rows_after(sent), live.seq
         if events is None:
             snapshot = await snapshots.of_run(live.run)

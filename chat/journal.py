@@ -91,7 +91,8 @@ class Journal:
 
     async def take(self, live: LiveRun) -> list[StreamEvent]:
         """The events of a run that no commit has stored or is storing now: its last ones go into its last
-        write."""
+        write.
+        """
         rest, live.pending = live.pending, []
         if self._in_flight is not None:
             await asyncio.shield(self._in_flight)

@@ -15,7 +15,9 @@ _threads = ThreadPoolExecutor(THREADS, thread_name_prefix="chat-reading")
 
 
 async def read(function: Callable[[], T]) -> T:
-    """What the function returns or raises. It must not write: writes go through actions and the process's
-    writer."""
+    """What the function returns or raises.
+
+    It must not write: writes go through actions and the process's writer.
+    """
     work = database_sync_to_async(function, thread_sensitive=False, executor=_threads)
     return await cast(Awaitable[T], work())

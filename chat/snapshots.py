@@ -1,5 +1,6 @@
 """A live answer as a page sees it that was not there from the beginning: the fold of what the journal
-holds."""
+holds.
+"""
 
 from __future__ import annotations
 

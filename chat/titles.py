@@ -1,5 +1,6 @@
 """Automatic titles: one small metered call after the first answer, to the cheapest model of the same
-provider."""
+provider.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def provisional(text: str) -> str:
 
 def clean(text: str) -> str:
     """One line without control characters, direction marks or surrounding quotation marks, cut to
-    TITLE_LENGTH."""
+    TITLE_LENGTH.
+    """
     spaced = "".join(" " if char.isspace() else char for char in text)
     shown = "".join(
         char for char in spaced if unicodedata.category(char) not in {"Cc", "Cf", "Cs"} or char == "\u200d"

@@ -1,8 +1,9 @@
-"""The chat's pages and partials. Line one of each view fetches through the person: what is not theirs is not
-found."""
+"""The chat's pages and partials. Each fetches through the person: what is not theirs is not found."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import cast
 from uuid import UUID
 
@@ -69,18 +70,18 @@ def send(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     form = SendForm(request.POST)
     if (refused := _refused(request, form)) is not None:
         return refused
-    try:
-        sent = actions.send(
+    return _made(
+        request,
+        partial(
+            actions.send,
             user=person(request),
             conversation=found,
             parent=form.cleaned_data["parent"],
             text=form.cleaned_data["text"],
             model=form.cleaned_data["model"],
             client_id=form.cleaned_data["client_id"],
-        )
-    except actions.Conflict as conflict:
-        return _notice(request, "conflict", str(conflict), 409)
-    return _sent(request, sent)
+        ),
+    )
 
 
 @require_POST
@@ -88,12 +89,7 @@ def send(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 def go_on(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     """Continue: a new turn after an answer that was cut."""
     answer = _answer(request, conversation_id, message_id)
-    if drain.draining():
-        return _draining(request)
-    try:
-        return _sent(request, actions.go_on(user=person(request), answer=answer))
-    except actions.Conflict as conflict:
-        return _notice(request, "conflict", str(conflict), 409)
+    return _made(request, partial(actions.go_on, user=person(request), answer=answer))
 
 
 @require_POST
@@ -101,12 +97,7 @@ def go_on(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Http
 def retry(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     """Another answer beside one that failed; answers with its turn, which takes the failed one's place."""
     answer = _answer(request, conversation_id, message_id)
-    if drain.draining():
-        return _draining(request)
-    try:
-        return _sent(request, actions.retry(user=person(request), answer=answer))
-    except actions.Conflict as conflict:
-        return _notice(request, "conflict", str(conflict), 409)
+    return _made(request, partial(actions.retry, user=person(request), answer=answer))
 
 
 @require_POST
@@ -169,7 +160,14 @@ def _answer(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Me
     return get_object_or_404(mine, id=message_id, conversation=conversation_id, role=Message.Role.ASSISTANT)
 
 
-def _sent(request: HttpRequest, sent: actions.Sent) -> HttpResponse:
+def _made(request: HttpRequest, make: Callable[[], actions.Sent]) -> HttpResponse:
+    """The turns that an action makes, or a notice that says why it makes none."""
+    if drain.draining():
+        return _draining(request)
+    try:
+        sent = make()
+    except actions.Conflict as conflict:
+        return _notice(request, "conflict", str(conflict), 409)
     return _turns(request, sent.conversation, pages.just_sent(sent, person(request)))
 
 

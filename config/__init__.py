@@ -1,2 +1,4 @@
-"""Wires the apps together: settings, URLs, the ASGI application, the commands that run Parley. No app imports
-it."""
+"""Wires the apps together: settings, URLs, the ASGI application, the commands that run Parley.
+
+No app imports it.
+"""

@@ -12,8 +12,10 @@ class FolderInUse(Exception):
 
 
 def take(folder: Path) -> int:
-    """Locks the folder until this process ends; returns the descriptor that holds the lock. Raises
-    FolderInUse."""
+    """Locks the folder until this process ends; returns the descriptor that holds the lock.
+
+    Raises FolderInUse.
+    """
     descriptor = os.open(folder / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

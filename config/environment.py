@@ -97,7 +97,8 @@ class Environment:
 
     def database(self, name: str, sqlite: Path) -> dict[str, Any]:
         """Django's database settings from postgresql://user:password@host:port/name, or for the SQLite
-        file."""
+        file.
+        """
         value = self.text(name)
         if not value:
             return {
@@ -134,8 +135,9 @@ class Environment:
         return value
 
     def email(self, name: str) -> dict[str, Any]:
-        """Django's EMAIL_* settings from smtp://user:password@host:587?from=parley@example.org (smtps: TLS at
-        once)."""
+        """Django's EMAIL_* settings from smtp://user:password@host:587?from=parley@example.org (smtps: TLS
+        at once).
+        """
         value = self.text(name)
         if not value:
             return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}

@@ -24,8 +24,10 @@ LEASE = timedelta(seconds=60)  # an open hold that is not renewed for so long be
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """A call that asks to be admitted. `hold_id` is drawn before, so that a second run recognises the
-    first."""
+    """A call that asks to be admitted.
+
+    `hold_id` is drawn before, so that a second run recognises the first.
+    """
 
     hold_id: UUID
     call_id: UUID

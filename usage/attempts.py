@@ -63,8 +63,10 @@ def _now() -> float:
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """One attempt from the moment before the vendor is asked. Times ending in `_at` are this process's
-    monotonic."""
+    """One attempt from the moment before the vendor is asked.
+
+    Times ending in `_at` are this process's monotonic.
+    """
 
     number: int
     asked: bool = False  # the vendor may have heard of it
@@ -91,8 +93,10 @@ class Attempt:
     thinking_at: float | None = None
 
     def observe(self, event: StreamEvent) -> None:
-        """Takes in one event. Never raises for its shape: judging that is left to whoever folds the
-        stream."""
+        """Takes in one event.
+
+        Never raises for its shape: judging that is left to whoever folds the stream.
+        """
         try:
             kind = event["type"]
             if kind == "content_block_delta":
@@ -129,7 +133,8 @@ class Attempt:
 
     def leave(self) -> None:
         """The caller is done with it: complete if the vendor said so, else stopped; without a request there
-        is no bill."""
+        is no bill.
+        """
         if not self.asked:
             self.free = True
         if not self.stopped:

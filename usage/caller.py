@@ -8,8 +8,10 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The person and the team that pays; the rest says what the call is part of. All are copied to the
-    ledger."""
+    """The person and the team that pays; the rest says what the call is part of.
+
+    All are copied to the ledger.
+    """
 
     user_id: UUID
     team_id: UUID | None = None

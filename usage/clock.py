@@ -1,5 +1,6 @@
 """The time that money goes by: the database's, so that processes with wrong clocks agree on leases and
-periods."""
+periods.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from django.utils import timezone
 
 def database_now() -> datetime:
     """The database's time now, aware and UTC. On SQLite that is this machine's clock, for the file is
-    local."""
+    local.
+    """
     if connection.vendor != "postgresql":
         return timezone.now()
     with connection.cursor() as cursor:

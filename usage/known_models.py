@@ -27,8 +27,10 @@ LISTED_OUTPUT = 64_000
 
 
 async def resolve(caller: Caller, ref: str) -> ModelSpec:
-    """The model that a call names by its full reference. Raises CallRefused ("unknown_model",
-    "not_allowed")."""
+    """The model that a call names by its full reference.
+
+    Raises CallRefused ("unknown_model", "not_allowed").
+    """
     provider, _, name = ref.partition("/")
     spec = catalogue.spec(ref)
     if spec is None and provider in PROVIDERS and discovery.applies(provider):
@@ -74,6 +76,8 @@ def _spec(provider: str, model: ListedModel) -> ModelSpec:
 
 
 def _dearest() -> Price:
-    """A spec must have a price. Nobody pays this one: usage.prices takes the catalogue's own models from
-    there."""
+    """A spec must have a price.
+
+    Nobody pays this one: usage.prices takes the catalogue's own models from there.
+    """
     return max((price for spec in catalogue.specs() for price in spec.prices), key=lambda price: price.output)

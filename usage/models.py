@@ -146,8 +146,10 @@ class Hold(Payer):
 
 @dataclass(frozen=True, slots=True)
 class RunTotals:
-    """What a run's calls add up to. `input` is the whole prompt (tokens), `cached` the part of it read from
-    cache."""
+    """What a run's calls add up to.
+
+    `input` is the whole prompt (tokens), `cached` the part of it read from cache.
+    """
 
     cost_nano: int
     input: int
@@ -171,7 +173,8 @@ class LedgerQuerySet(models.QuerySet["LedgerLine"]):
 
 def estimated_attempts(lines: Iterable[LedgerLine]) -> set[tuple[UUID, int]]:
     """The attempts among these lines, as (call id, attempt), that no vendor's numbers have replaced or
-    confirmed."""
+    confirmed.
+    """
     lines = list(lines)
     estimated = {(line.call_id, line.attempt) for line in lines if line.source == Source.ESTIMATED}
     return estimated - {(line.call_id, line.attempt) for line in lines if line.source == Source.CORRECTED}

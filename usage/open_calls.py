@@ -81,8 +81,10 @@ class OpenCalls:
         self._wind()
 
     async def store_now(self) -> None:
-        """Renews and stores what has changed or is due, and tries what is unsettled. Never raises for the
-        database."""
+        """Renews and stores what has changed or is due, and tries what is unsettled.
+
+        Never raises for the database.
+        """
         changed = [(call, mark) for call in self._calls.values() if self._due(call, mark := call.mark())]
         unsettled, self._unsettled = self._unsettled, []
         states = [(call.hold_id, [attempt.to_json() for attempt in call.attempts]) for call, _ in changed]

@@ -21,7 +21,8 @@ PRIVILEGED = {
 
 def may_use(user_id: UUID, model: str, request: MessageRequest) -> None:
     """Raises CallRefused ("not_allowed") unless this person is active and the request asks for nothing
-    privileged."""
+    privileged.
+    """
     table = rows.quoted(User._meta.db_table)
     person = rows.prepared(User, "id", user_id)
     if not rows.one(f"SELECT is_active FROM {table} WHERE id = %s", person):  # noqa: S608

@@ -1,5 +1,4 @@
-"""Which price a call is held and settled at: an admin's, the catalogue's, or the dear stand-in; never
-none."""
+"""Which price a call is held and settled at: an admin's, the catalogue's, or the dear stand-in."""
 
 from __future__ import annotations
 
@@ -95,8 +94,9 @@ def listed(spec: ModelSpec, at: datetime) -> Tariff | None:
 
 
 def standin() -> Tariff | None:
-    """PARLEY_STANDIN_PRICE, dear in every part: cache writes at twice the input, cache reads at the whole of
-    it."""
+    """PARLEY_STANDIN_PRICE, dear in every part: cache writes at twice the input, cache reads at the whole
+    of it.
+    """
     price: tuple[int, int] | None = settings.STANDIN_PRICE
     if price is None:
         return None

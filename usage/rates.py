@@ -1,5 +1,6 @@
 """How fast a model usually writes, learned from the ledger: it prices thinking that was billed but not
-shown."""
+shown.
+"""
 
 from __future__ import annotations
 

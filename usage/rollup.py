@@ -1,5 +1,6 @@
 """Keeps DailyUsage equal to the ledger's sums: called in the transaction that writes lines, and nowhere
-else."""
+else.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def key_of(line: LedgerLine) -> Key:
 
 def amounts_of(line: LedgerLine) -> dict[str, int]:
     """What a line adds to its row: the values of DailyUsage.SUMS. A later line of an attempt is no call
-    more."""
+    more.
+    """
     first = line.line == 0
     return {
         **{name: getattr(line, name) for name in LedgerLine.BUCKETS},

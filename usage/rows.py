@@ -33,8 +33,10 @@ def one(statement: str, *values: Any) -> Any:
 
 
 def first(statement: str, *values: Any) -> tuple[Any, ...] | None:
-    """The first row that a SELECT finds or a RETURNING gives, as the database's own values. Values must be
-    prepared."""
+    """The first row that a SELECT finds or a RETURNING gives, as the database's own values.
+
+    Values must be prepared.
+    """
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         found: tuple[Any, ...] | None = cursor.fetchone()

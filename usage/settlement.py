@@ -86,7 +86,8 @@ def sweep_all() -> int:
 
 def sweep_some(moment: datetime) -> int | None:
     """Settles a few of the holds that expired before this moment; returns how many, None when there are
-    none."""
+    none.
+    """
     expired = Hold.objects.filter(state=Hold.State.OPEN, renewed_until__lt=moment)
     found = list(expired.order_by("renewed_until")[:SWEEP_AT_ONCE])
     settled = 0
@@ -120,7 +121,8 @@ def _write(hold: Hold, lines: list[LedgerLine], before: list[LedgerLine]) -> Set
 
 def _lost_attempts(hold: Hold, seen: Usage | None) -> list[Attempt]:
     """The hold's attempts as last stored, the last one with what else was seen of it; none of them came to
-    its end."""
+    its end.
+    """
     if hold.state == Hold.State.CLOSED:  # what was settled is newer than what the hold stored
         latest = LedgerLine.objects.filter(call_id=hold.call_id).order_by("-attempt").first()
         attempts = [Attempt(number=latest.attempt if latest else 1)]

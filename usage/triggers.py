@@ -64,8 +64,10 @@ def remove(from_: BaseDatabaseWrapper | None = None) -> None:
 
 @contextmanager
 def lifted(on: BaseDatabaseWrapper | None = None) -> Iterator[None]:
-    """Without triggers inside, with them after. For tests that flush their tables between each other,
-    alone."""
+    """Without triggers inside, with them after.
+
+    For tests that flush their tables between each other, alone.
+    """
     remove(on)
     try:
         yield

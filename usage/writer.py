@@ -90,8 +90,10 @@ class Writer:
         return await self.submit(function, patience=patience)
 
     def stop(self, timeout: float = 10.0) -> None:
-        """Does what is queued, then ends the threads and closes their connections. Later work starts them
-        again."""
+        """Does what is queued, then ends the threads and closes their connections.
+
+        Later work starts them again.
+        """
         with self._starting:
             threads, self._threads = self._threads, []
             for _ in threads:

@@ -1,5 +1,6 @@
 """Lets Django empty the ledger's table between transactional tests, which its triggers refuse to everybody
-else."""
+else.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from usage.writer import writer
 @pytest.fixture(scope="session", autouse=True)
 def ledger_can_be_flushed() -> Iterator[None]:
     """After each transactional test: the writer's threads end with their connections, and the flush may
-    delete."""
+    delete.
+    """
     flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def teardown(case: Any) -> None:

@@ -102,7 +102,8 @@ def test_a_half_nano_dollar_is_rounded_up_once() -> None:
 )
 def test_strictly_above_the_threshold_the_whole_request_costs_more(usage: Usage, price: str) -> None:
     """T33, T34: cached tokens count towards the size, the answer does not; at the threshold nothing
-    changes."""
+    changes.
+    """
     assert cost_nano(usage, tariff("claude-haiku-5-5")) == nano_dollars(price, usage)
 
 
