@@ -19,7 +19,7 @@ from usage import offers
 from usage.models import LedgerLine, RunTotals
 from usage.offers import Offer
 
-from . import snapshots
+from . import snapshots, transcript
 from .actions import Sent
 from .models import Conversation, Message, Run
 
@@ -215,6 +215,7 @@ def page(user: User, conversation: Conversation | None) -> dict[str, Any]:
         "sidebar": sidebar(user),
         "offers": listed,
         "chosen": chosen(conversation, listed),
+        "usual_tokens": transcript.MAX_TOKENS,
         "person": user,
         "organisation": Organisation.objects.first(),
         "only_demo": not any(offer.usable and not offer.spec.demo for offer in listed),

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.models import User
 from usage import offers
 
-from . import actions, drain, pages
+from . import actions, drain, pages, transcript
 from .forms import SendForm, SettingsForm, first_error
 from .models import Conversation, Message
 
@@ -119,8 +119,10 @@ def configure(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     context = {
         "conversation": found,
         "chosen": pages.chosen(found, offers.offered(person(request))),
+        "usual_tokens": transcript.MAX_TOKENS,
+        "saved": True,
     }
-    return render(request, "chat/_settings.html", {**context, "saved": True})
+    return render(request, "chat/_settings.html", context)
 
 
 @require_GET

@@ -241,7 +241,7 @@ function size({ thinking, text, content }) {
 
 /** @param {number} [seconds] */
 function duration(seconds) {
-  if (seconds === undefined) return "";
+  if (!seconds) return "";
   return seconds < 60
     ? `${seconds.toFixed(1)} s`
     : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;

@@ -39,5 +39,7 @@ export function fitSettings(model) {
   const hint = document.getElementById("hint-tokens");
   const most = Number(model.dataset.maxOutput ?? 0);
   if (hint && most)
-    hint.textContent = `At most ${most.toLocaleString("en")} for ${model.dataset.name}; empty means as many as it may.`;
+    const usual = Math.min(Number(hint.dataset.usual), most);
+    const [highest, empty] = [most, usual].map((tokens) => tokens.toLocaleString("en"));
+    hint.textContent = `At most ${highest} for ${model.dataset.name}; empty means ${empty}.`;
 }
