@@ -38,8 +38,9 @@ export function fitSettings(model) {
   }
   const hint = document.getElementById("hint-tokens");
   const most = Number(model.dataset.maxOutput ?? 0);
-  if (hint && most)
+  if (hint && most) {
     const usual = Math.min(Number(hint.dataset.usual), most);
     const [highest, empty] = [most, usual].map((tokens) => tokens.toLocaleString("en"));
     hint.textContent = `At most ${highest} for ${model.dataset.name}; empty means ${empty}.`;
+  }
 }

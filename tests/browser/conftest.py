@@ -10,6 +10,8 @@ from django.test import Client
 from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.models import User
+from providers.access import Secret
+from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
 from tests.browser.chat import Model
 from tests.browser.watch import Watch
@@ -17,13 +19,24 @@ from tests.chat.conftest import owner as owner
 from tests.chat.conftest import server as server
 from tests.chat.conftest import sign_in as sign_in
 from tests.chat.conftest import stranger as stranger
-from tests.chat.conftest import vendor as vendor
 from tests.chat.conftest import visitor as visitor
 from tests.live import LiveServer
+from usage import discovery
 
 PATIENCE = 15_000  # milliseconds until a test fails for something that does not come
 
 expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture
+def vendor(settings: Any) -> Iterator[ThreadServer]:
+    """The scripted model in the vendor's place; what has no script is answered at once."""
+    discovery.forget()
+    with ThreadServer(Simulator(scripted=True, demo_rate=0)) as server:
+        place = {"api_key": Secret("sk-ant-test-key"), "base_url": server.base_url}
+        settings.PROVIDER_ENVIRONMENT = {"anthropic": place}
+        yield server
+    discovery.forget()
 
 
 @pytest.fixture

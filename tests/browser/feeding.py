@@ -41,7 +41,7 @@ def play_within(page: Page, name: str, events: list[Json], *, frames: int, milli
     parts = [events[at : at + size] for at in range(0, len(events), size)]
     page.evaluate("(given) => window.fed.playSoon(given)", _given(name, parts, set()))
     try:
-        page.wait_for_function("window.played", timeout=milliseconds)
+        page.wait_for_function("() => window.played", timeout=milliseconds)
     except TimeoutError:
         return False
     page.evaluate("window.fed.box.replaceChildren()")

@@ -71,6 +71,23 @@ def paired(texts: list[str]) -> list[str]:
     return [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
 
 
+def test_the_guard_sees_what_stood_there_for_a_moment(page: Page) -> None:
+    feeding.ready(page)
+    feeding.play(page, "guarded", feeding.text_events(["A paragraph."]))
+    assert_nothing_found(page)
+    page.evaluate(
+        """() => {
+          const image = document.createElement("img");
+          image.setAttribute("onerror", "harm");
+          document.querySelector(".answer p").append(image);
+          image.remove();
+          document.querySelector(".answer p").setAttribute("hx-get", "/");
+        }"""
+    )
+    found = page.evaluate("window.guard.found()")
+    assert len(found) == 3, found
+
+
 def test_hostile_text_is_harmless_cut_after_every_character(page: Page, watch: Watch) -> None:
     feeding.ready(page)
     before = len(watch.paths())
@@ -226,18 +243,22 @@ def test_a_heavy_answer_of_one_person_does_not_hold_up_another(
 
 def test_hostile_names_and_titles_are_text(page: Page, owner: User) -> None:
     for name in hostile.NAMES.values():
-        shown, title = clean_name(name), titles.clean(name)
+        shown = clean_name(name)
         User.objects.filter(id=owner.id).update(display_name=shown)
         Organisation.objects.update(name=shown)
         page.goto(page.url.split("/c/")[0])
         expect(page.locator(".me-name")).to_have_text(shown)
         expect(page.locator(".me-house")).to_have_text(shown)
         expect(page.locator(".me")).to_have_attribute("aria-label", f"Menu of {shown}")
-        expect(page.get_by_role("heading", level=2)).to_have_text(f"Hello, {shown}")
+        expect(page.locator(".welcome h2")).to_have_text(f"Hello, {shown}")
 
         send(page, scripted(name, text="Yes.", title=name, thinking=False))
         conversation = conversation_of(page)
         expect_status(page, "completed")
+        label = page.locator(f"#nav-{conversation} .nav-label")
+        expect(label).not_to_contain_text("…")  # of the provisional title
+        title = label.text_content() or ""
+        assert titles.clean(name).startswith(title)
         assert 0 < len(title) <= TITLE_LENGTH
         assert not set(title) & set("\n\r\u202e\u202c\x00")
         for again in (False, True):

@@ -226,6 +226,19 @@ def test_a_page_that_was_offline_goes_on_by_itself(page: Page, model: Model, wat
     assert_same_drawing(page, another(page))
 
 
+def test_going_offline_is_said_though_the_socket_cannot_be_closed(
+    page: Page, model: Model, watch: Watch
+) -> None:
+    watch.expect_no_server()
+    ask(page)
+    at_gate(page, "first")
+    page.reload()  # a socket that is just open gets no answer to its closing, as on a network that is gone
+    page.context.set_offline(True)
+    expect(page.locator("#connection")).to_be_visible()
+    page.context.set_offline(False)
+    finish(page, model)
+
+
 def test_an_answer_that_ended_while_the_page_was_away_is_whole(
     page: Page, model: Model, watch: Watch
 ) -> None:
