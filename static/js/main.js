@@ -11,6 +11,7 @@ import "./prose-text.js";
 import { showAppearance } from "./appearance.js";
 import { drawPage } from "./firstpaint.js";
 import { link } from "./link.js";
+import { fetchWhenIdle } from "./maths.js";
 import { showModel } from "./models.js";
 import { keepPlace } from "./sidebar.js";
 import "./composer.js";
@@ -21,4 +22,7 @@ showAppearance();
 showModel();
 drawPage();
 document.addEventListener("htmx:after:swap", showModel);
-if (document.body.dataset.page === "chat") link.open();
+if (document.body.dataset.page === "chat") {
+  link.open();
+  fetchWhenIdle();
+}

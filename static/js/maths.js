@@ -1,7 +1,10 @@
 /**
- * Sets formulas with KaTeX, which is fetched when the first formula is met. KaTeX builds DOM nodes itself
+ * Sets formulas with KaTeX, which is fetched when the page has nothing else to do, at the latest when the first
+ * formula is met: one that had to wait for it would push down what is being read. KaTeX builds DOM nodes itself
  * (katex.render, nothing passes through HTML), trusts nothing and has caps; what it cannot set stays source.
  */
+
+const FONTS = ["KaTeX_Main", "KaTeX_Math", "KaTeX_Size1", "KaTeX_Size2"];
 
 const LONGEST = 4000;
 const OPTIONS = Object.freeze({
@@ -29,6 +32,15 @@ export function setFormulas(root) {
   else loading ??= load();
 }
 
+/** Fetches KaTeX once the page is idle. */
+export function fetchWhenIdle() {
+  const fetchNow = () => {
+    loading ??= load();
+  };
+  if ("requestIdleCallback" in window) window.requestIdleCallback(fetchNow);
+  else setTimeout(fetchNow, 1000);
+}
+
 /** @returns {Promise<void>} done when no formula waits */
 export async function formulasSet() {
   await loading;
@@ -38,6 +50,7 @@ async function load() {
   const sheet = document.querySelector("meta[name='parley:formulas']")?.getAttribute("content");
   try {
     const [loaded] = await Promise.all([import("katex"), sheet ? addSheet(sheet) : null]);
+    await Promise.all(FONTS.map((name) => document.fonts?.load(`1em ${name}`)));
     katex = loaded.default;
     setWaiting();
   } catch {

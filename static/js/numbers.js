@@ -23,4 +23,4 @@ export function wait(tries, random) {
 }
 
 /** What the codes of a closed socket mean to a page. */
-export const CLOSED = Object.freeze({ badCommand: 4400, signedOut: 4401, noRight: 4403 });
+export const CLOSED = Object.freeze({ lost: 1006, badCommand: 4400, signedOut: 4401, noRight: 4403 });

@@ -30,12 +30,16 @@ async function refresh() {
 
 /** The title of the open conversation is the one in the list. */
 function showTitle() {
-  const title = document.querySelector("#sidebar-list [aria-current] .nav-label")?.textContent?.trim();
+  const conversation = document.querySelector("live-thread")?.getAttribute("conversation");
+  const title = document.querySelector(`#nav-${conversation} .nav-label`)?.textContent?.trim();
   const heading = document.getElementById("title");
-  if (!title || !heading || !document.querySelector("live-thread")) return;
+  if (!title || !heading) return;
   heading.textContent = title;
   document.title = `${title} · Parley`;
 }
+
+// A conversation that has just begun may have got its title before its stage came.
+document.addEventListener("htmx:after:swap", showTitle);
 
 document.addEventListener("click", ({ target }) => {
   if (!(target instanceof Element) || !target.closest("[data-toggles='sidebar']")) return;

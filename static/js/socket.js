@@ -41,7 +41,7 @@ export class Link extends EventTarget {
 
   open() {
     window.addEventListener("online", () => this.wake());
-    window.addEventListener("offline", () => this.#socket?.close());
+    window.addEventListener("offline", () => this.#lose());
     window.addEventListener("pagehide", () => this.#socket?.close());
     window.addEventListener("pageshow", () => this.wake());
     document.addEventListener("visibilitychange", () => this.#visibility());
@@ -130,6 +130,14 @@ export class Link extends EventTarget {
     socket.addEventListener("close", ({ code }) => {
       if (socket === this.#socket) this.#closed(code);
     });
+  }
+
+  /** The network is gone: the other end will not answer a closing, so nobody waits for it. */
+  #lose() {
+    const socket = this.#socket;
+    if (!socket) return;
+    this.#closed(CLOSED.lost);
+    socket.close();
   }
 
   /** @param {number} code */

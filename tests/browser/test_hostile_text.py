@@ -78,7 +78,7 @@ def test_the_guard_sees_what_stood_there_for_a_moment(page: Page) -> None:
     page.evaluate(
         """() => {
           const image = document.createElement("img");
-          image.setAttribute("onerror", "harm");
+          image.setAttribute("hx-post", "/");
           document.querySelector(".answer p").append(image);
           image.remove();
           document.querySelector(".answer p").setAttribute("hx-get", "/");
@@ -195,18 +195,13 @@ HEAVY = {
     "brackets": "[" * 1_000_000,
     "images": "![" * 500_000,
     "stress": "*a " * 333_000,
-    "stress and underscores": "*_" * 500_000,
     "quotations": "> " * 500_000,
-    "deep quotation, many lines": "\n".join(">" * (n % 300) + " x" for n in range(3_000)),
     "lists in lists": "\n".join("  " * (n % 400) + "- x" for n in range(4_000)),
     "links": "[a](" * 250_000,
-    "backticks": "".join("`" * (n % 50 + 1) + " " for n in range(30_000)),
     "fences": "```\nx\n```\n" * 5_000,
-    "open fences": "```py\n" * 5_000,
     "a wide table": "|a" * 5_000 + "|\n" + "|-" * 5_000 + "|\n" + "|b" * 5_000 + "|\n",
     "a long table": "|a|b|c|d|\n|-|-|-|-|\n" + "|1|2|3|4|\n" * 20_000,
     "entities": "&#x61;" * 160_000,
-    "brackets of formulas": "$" * 500_000,
     "references": "\n".join(f"[{n}]: https://docs.example.org/{n}" for n in range(20_000)) + "\n[1] [2]",
     "addresses": "https://a.example/ " * 50_000,
     "one word": "W" * 1_000_000,
