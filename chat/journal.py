@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -155,26 +155,41 @@ def _let_go(pause: asyncio.Future[None]) -> None:
 
 
 def store(rows: list[Row]) -> set[UUID]:
-    """Stores the rows of runs whose fence still matches, in the caller's transaction; returns those runs."""
-    quote = connection.ops.quote_name
+    """Stores the rows of runs whose fence still matches, in the caller's transaction; returns those runs.
+
+    One statement for all of them: sqlite3 gives up the interpreter at every row that it steps to, and waits
+    to get it back from a busy event loop. A commit of 500 rows would mostly be that waiting.
+    """
     adapt = Run._meta.pk.get_db_prep_value
     keys = {row.run: adapt(row.run, connection) for row in rows}
+    journal, runs = (connection.ops.quote_name(model._meta.db_table) for model in (JournalEntry, Run))
+    marks = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
+    with connection.cursor() as cursor:
+        if connection.features.has_select_for_update:
+            _fences(cursor, runs, keys)
+        cursor.execute(
+            f"INSERT INTO {journal} (run_id, seq, events) "  # noqa: S608 - names from the models
+            f"SELECT v.column1, v.column2, v.column3 FROM (VALUES {marks}) v JOIN {runs} r "
+            "ON r.id = v.column1 AND r.fence = v.column4 AND r.status IN ('queued', 'running', 'waiting') "
+            "WHERE TRUE ON CONFLICT (run_id, seq) DO NOTHING",
+            [value for row in rows for value in (keys[row.run], row.seq, row.events.decode(), row.fence)],
+        )
+        if cursor.rowcount == len(rows):
+            return set(keys)
+        fences = _fences(cursor, runs, keys)
+    return {row.run for row in rows if fences.get(row.run.hex) == row.fence}
+
+
+def _fences(cursor: Any, runs: str, keys: dict[UUID, Any]) -> dict[str, int]:
+    """The fences of those runs that live, by hexadecimal id; where rows can be locked, in id order."""
     marks = ",".join(["%s"] * len(keys))
     lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT id, fence FROM {quote(Run._meta.db_table)} "  # noqa: S608 - names from the models
-            f"WHERE id IN ({marks}) AND status IN ('queued', 'running', 'waiting') ORDER BY id{lock}",
-            list(keys.values()),
-        )
-        fences = {str(key).replace("-", ""): fence for key, fence in cursor.fetchall()}
-        kept = [row for row in rows if fences.get(row.run.hex) == row.fence]
-        cursor.executemany(
-            f"INSERT INTO {quote(JournalEntry._meta.db_table)} (run_id, seq, events) "  # noqa: S608
-            "VALUES (%s, %s, %s) ON CONFLICT (run_id, seq) DO NOTHING",
-            [(keys[row.run], row.seq, row.events.decode()) for row in kept],
-        )
-    return {row.run for row in kept}
+    cursor.execute(
+        f"SELECT id, fence FROM {runs} WHERE id IN ({marks}) "  # noqa: S608 - names from the models
+        f"AND status IN ('queued', 'running', 'waiting') ORDER BY id{lock}",
+        list(keys.values()),
+    )
+    return {str(key).replace("-", ""): fence for key, fence in cursor.fetchall()}
 
 
 def read(run: UUID, after: int = 0) -> tuple[int, list[StreamEvent]]:

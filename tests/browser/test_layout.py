@@ -203,15 +203,14 @@ new PerformanceObserver((list) => {
 def test_nothing_shifts_while_an_answer_streams(page: Page) -> None:
     page.context.add_init_script(SHIFTS)
     page.reload()
-    send(page, scripted("First.", text="First.", thinking=False, title="Shifts"))
+    send(page, scripted("First.", demo="math", title="Shifts"))  # KaTeX and its fonts are fetched once
     conversation_of(page)
     expect_status(page, "completed")
-    page.reload()
-    page.wait_for_load_state()
+    expect(prose(page).locator(".katex").first).to_be_attached()
+    page.evaluate("async () => { await document.fonts.ready; window.shifts = []; }")
     send(page, scripted("Everything, please.", demo="everything", rate=250))
     expect(turns(page)).to_have_count(4)
     expect_status(page, "completed")
-    expect(prose(page).locator(".katex").first).to_be_attached()
     next_frames(page)
     shifts = page.evaluate("window.shifts")
     assert sum(value for value, _nodes in shifts) < 0.01, json.dumps(shifts, indent=1)
