@@ -134,15 +134,20 @@ def open_calls() -> OpenCalls:
 
 
 def _renew(calls: Sequence[tuple[UUID, list[dict[str, Any]]]]) -> None:
-    """Stores the attempts of open holds, in the order of their ids; a closed hold stays as it is."""
+    """Stores the attempts of open holds; a closed hold stays as it is.
+
+    One statement: sqlite3 gives up the interpreter at every one that it runs, and waits to get it back from
+    a busy event loop.
+    """
     until = rows.prepared(Hold, "renewed_until", database_now() + LEASE)
-    values = [
-        (json.dumps(attempts), until, rows.prepared(Hold, "id", hold_id))
-        for hold_id, attempts in sorted(calls, key=lambda call: call[0])
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"UPDATE {rows.quoted(Hold._meta.db_table)} SET attempts = %s, renewed_until = %s "  # noqa: S608
-            "WHERE id = %s AND state = 'open'",
-            values,
-        )
+    table, json_of = rows.quoted(Hold._meta.db_table), "v.column2"
+    if connection.vendor == "postgresql":
+        json_of += "::jsonb"
+    marks = ", ".join(["(%s, %s)"] * len(calls))
+    values = [(rows.prepared(Hold, "id", hold_id), json.dumps(attempts)) for hold_id, attempts in calls]
+    rows.run(
+        f"UPDATE {table} SET attempts = {json_of}, renewed_until = %s "  # noqa: S608 - names from the model
+        f"FROM (VALUES {marks}) v WHERE {table}.id = v.column1 AND {table}.state = 'open'",
+        until,
+        *(value for pair in values for value in pair),
+    )
