@@ -36,7 +36,7 @@ def provisional(text: str) -> str:
     """The first line of a question, cut at a word."""
     line = clean(text)
     if len(line) <= PROVISIONAL:
-        return line or "New chat"
+        return line.rstrip(".") or "New chat"
     return line[:PROVISIONAL].rsplit(" ", 1)[0].rstrip(",;:.- ") + "…"
 
 

@@ -67,7 +67,7 @@ export class AnswerView extends HTMLElement {
 
   /** The answer's words as they are read. */
   get spoken() {
-    return [...this.#body.querySelectorAll(":scope > .prose")].map((node) => node.textContent).join("\n");
+    return [...this.#body.querySelectorAll(":scope > .prose")].map(words).join("\n");
   }
 
   /**
@@ -124,6 +124,13 @@ export class AnswerView extends HTMLElement {
     const open = live ? this.#fold?.open : (this.#payload.open ?? null);
     this.#view?.show(this.blocks, { open, finished: !live, seconds: this.#payload.seconds });
   }
+}
+
+/** @param {Element} prose @returns {string} its words without buttons, and each formula once */
+function words(prose) {
+  const copy = /** @type {Element} */ (prose.cloneNode(true));
+  for (const extra of copy.querySelectorAll(".snippet-head, .katex-html, annotation")) extra.remove();
+  return copy.textContent ?? "";
 }
 
 customElements.define("answer-view", AnswerView);

@@ -49,6 +49,8 @@ export class EndFollower {
     this.#button?.addEventListener("click", () => this.toEnd(), { signal });
     this.stay();
     this.#observer.observe(this.#thread);
+    const dock = document.querySelector(".dock");
+    if (dock) this.#observer.observe(dock);
     this.#button?.toggleAttribute("hidden", true);
   }
 

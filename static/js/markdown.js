@@ -62,7 +62,7 @@ md.core.ruler.at("inline", (state) => {
     if (token.type !== "inline") continue;
     token.children = [];
     if (token.content.length > LIMITS.inline) {
-      const text = new Token("text", "", 0);
+      const text = new Token("text_special", "", 0); // of this type, nobody looks for links in it
       text.content = token.content;
       token.children.push(text);
     } else {
