@@ -131,7 +131,10 @@ def _turn(
         return Turn(
             message, message.role, str(author) if author else "Somebody", message.blocks, message.status, ""
         )
+    was_running = message.status == Message.Status.RUNNING
     message, run, snapshot = _at_one_moment(message, run)
+    if was_running and snapshot is None and run is not None:  # it has ended since the totals were read
+        totals = LedgerLine.objects.totals_by_run([run.id])
     return Turn(
         message=message,
         role=message.role,

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from accounts.models import User
+from chat import pages
 from chat.models import Conversation, JournalEntry, Message, Run
 from providers.simulator.server import ThreadServer
 from tests.chat.conftest import CLAUDE
@@ -236,3 +237,14 @@ def test_folded_blocks_keep_how_long_they_took(visitor: Visitor) -> None:
     conversation, _turns = visitor.start(scripted(thinking="Hm.", text="So."), CLAUDE)
     finished(visitor, conversation)
     assert set(visitor.turns(conversation)[-1].payload["seconds"]) == {"0"}
+
+
+def test_a_turn_that_ends_while_it_is_read_has_its_cost(visitor: Visitor, vendor: ThreadServer) -> None:
+    conversation, (_question, answer) = visitor.start(scripted(text="Yes.", gates={"read": 1}), CLAUDE)
+    before = Message.objects.get(id=answer.id)
+    run = Run.objects.get(message=before)
+    httpx.post(f"{vendor.base_url}/_simulator/gates/read")
+    finished(visitor, conversation)
+    turn = pages._turn(before, run, {}, {}, before.id)  # the totals were read before it ended
+    assert (turn.status, turn.text) == ("completed", "Yes.")
+    assert turn.cost is not None
