@@ -21,6 +21,11 @@ def draining() -> bool:
     return _begun
 
 
+def answering() -> bool:
+    """Whether this process hosts a run now."""
+    return bool(host.runs)
+
+
 async def runs_ended(seconds: float) -> bool:
     """Waits until this process hosts no run any more, at most so long; True when none is left."""
     loop = asyncio.get_running_loop()

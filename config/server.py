@@ -15,6 +15,7 @@ from chat import drain
 log = logging.getLogger(__name__)
 
 LONGEST_FRAME = 1024 * 1024  # bytes of a socket message
+FETCH_SECONDS = 1.0  # for pages to fetch the answers that have just ended
 CLOSE_SECONDS = 5  # for open connections, after the drain
 
 
@@ -53,8 +54,11 @@ class DrainingServer(uvicorn.Server):
 
     async def _until_runs_ended(self) -> None:
         log.info("Draining: running answers have %d s to end", self._grace)
+        answering = drain.answering()
         if not await drain.runs_ended(self._grace):
             log.info("Some answers have not ended; they are kept as far as they came")
+        elif answering:
+            await asyncio.sleep(FETCH_SECONDS)
         self.should_exit = True
 
 
