@@ -7,12 +7,15 @@
     python3 bootstrap.py lock [--upgrade]          make the lock files anew
     python3 bootstrap.py build                     only the browser's files
     python3 bootstrap.py bench [options]           measure with the simulator
+    python3 bootstrap.py chaos [options]           break servers and databases, and look for what was lost
     python3 bootstrap.py screens [options]         photograph every page
     python3 bootstrap.py manage COMMAND [options]  one of Parley's own commands
 
 `make run` and so on are other names for the same. What is made here lies in .venv, node_modules and static/.
 A step is skipped while what it was made from is unchanged (its hash stands in .venv/parley). One process at a
 time prepares a checkout, others wait. An installation that was killed half-way is thrown away and made again.
+
+Over 400 lines, and one file on purpose: it runs before anything of Parley can be imported.
 """
 
 import sys
@@ -24,6 +27,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - the version is what is being ask
         "Name a newer one, for example: python3.12 bootstrap.py run, or: make run PYTHON=python3.12"
     )
 
+import concurrent.futures
 import contextlib
 import fcntl
 import functools
@@ -104,6 +108,11 @@ def bench(arguments: list[str]) -> int:
     return become("-m", "bench", *arguments)
 
 
+def chaos(arguments: list[str]) -> int:
+    prepare("requirements-dev.txt", static_files=True)
+    return become("-m", "chaos", *arguments)
+
+
 def screens(arguments: list[str]) -> int:
     prepare("requirements-dev.txt", static_files=True)
     provide_chromium(needed=True)
@@ -121,8 +130,13 @@ def test(arguments: list[str]) -> int:
     if arguments:
         return subprocess.run([PYTHON, "-m", "pytest", *arguments]).returncode
     failed = static_checks()
-    failed += check("pytest", [PYTHON, "-m", "pytest"], shown=True)
-    failed += check("pytest on PostgreSQL and Redis", [PYTHON, "-m", "tests.services"], shown=True)
+    failed += lanes(
+        {
+            "pytest": [PYTHON, "-m", "pytest", "-m", "not browser"],
+            "pytest in Chromium": [PYTHON, "-m", "pytest", "-m", "browser"],
+            "pytest on PostgreSQL and Redis": [PYTHON, "-m", "tests.services"],
+        }
+    )
     return verdict(failed)
 
 
@@ -291,6 +305,31 @@ def check(name: str, command: Command, shown: bool = False) -> list[str]:
     return []
 
 
+def lanes(commands: dict[str, Command]) -> list[str]:
+    """Run lanes of tests, two at a time: each mostly waits. Returns the names of those that fail.
+
+    What a lane prints is shown when it has ended.
+    """
+    print(f"{', '.join(commands)}: two of them at a time, for some minutes ...", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        started = {pool.submit(lane, command): name for name, command in commands.items()}
+        failed = []
+        for ended in concurrent.futures.as_completed(started):
+            code, seconds, output = ended.result()
+            outcome = "FAILED" if code else "passed"
+            print(f"{output}\n{started[ended]} {outcome} in {seconds:.0f} s", flush=True)
+            failed += [started[ended]] if code else []
+    return failed
+
+
+def lane(command: Command) -> "tuple[int, float, str]":
+    started = time.monotonic()
+    outcome = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    return outcome.returncode, time.monotonic() - started, outcome.stdout.decode(errors="replace")
+
+
 def verdict(failed: list[str]) -> int:
     print(f"\nFAILED: {', '.join(failed)}" if failed else "\nEvery check passed.")
     return 1 if failed else 0
@@ -388,7 +427,7 @@ def finish(name: str, key: str) -> None:
 
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    command.__name__: command for command in (run, test, lint, lock, build, bench, screens, manage)
+    command.__name__: command for command in (run, test, lint, lock, build, bench, chaos, screens, manage)
 }
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts import first_visit
 
-PROBES = ("/healthz", "/readyz", "/metrics")
+PROBES = ("/metrics",)
 
 
 class FirstVisit:

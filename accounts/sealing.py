@@ -138,8 +138,14 @@ def open_sealed(value: bytes, context: bytes) -> str:
         raise SealBroken from None
 
 
-def check_keys() -> None:
-    """For a server's start: raises KeysMissing when a stored data key does not unwrap."""
+def check_keys(*, shared: bool = False) -> None:
+    """For a server's start: raises KeysMissing when a stored data key does not unwrap.
+
+    With `shared`, a database that other servers may use gets its first data key now: from then on it refuses
+    those that were given other master keys, before they seal, sign or open anything.
+    """
+    if shared:
+        _sealing_key()
     for row in DataKey.objects.all():
         _unwrap(row)
 

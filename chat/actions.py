@@ -1,52 +1,39 @@
 """What people do to conversations. Each is one transaction; open pages are told after its commit.
 
-start, send, go_on, retry   -> a person's turn (or none) and an answer whose run begins after the commit
-stop                        -> the run ends, wherever it is hosted
-configure                   -> settings for the next answers
+start, send, edit, go_on, retry   -> a person's turn (or none) and an answer whose run begins after the commit
+stop                              -> the run ends, wherever it is hosted
+configure                         -> settings for the next answers
+
+What is done to branches as a whole stands in `branches`. Histories are read before the write lock is taken:
+they never change. Only what could have become untrue in between is looked at again under it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 import msgspec
 from django.conf import settings as server
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from usage import rows
 from usage.writer import write_turn
 
-from . import bell, generation, records, titles
-from .host import host
+from . import bell, generation, records, titles, tree
 from .models import Conversation, Message, Run
+from .once import Asked, Conflict, Sent, once
 
-LEASE = timedelta(seconds=15)
+LEASE = timedelta(seconds=server.LEASE_SECONDS)
 GO_ON = "Please go on exactly where you stopped."
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Conflict(Exception):
-    """The request contradicts what is stored; the message says how."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What a send made, or had made before when the same client id came twice."""
-
-    conversation: Conversation
-    question: Message | None
-    answer: Message
-    run: Run
-    again: bool = False
 
 
 def action(function: Callable[P, R]) -> Callable[P, R]:
@@ -61,8 +48,9 @@ def action(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def start(*, user: User, text: str, model: str, settings: dict[str, Any], client_id: UUID | None) -> Sent:
-    """A new conversation with its first question. Raises Conflict for a client id of another text."""
-    return _once(user, client_id, text, lambda: _start(user, text, model, settings, client_id))
+    """A new conversation with its first question. Raises Conflict for a client id of another message."""
+    asked = Asked(user, text, model, client_id)
+    return once(asked, partial(_start, asked, settings))
 
 
 def send(
@@ -76,26 +64,36 @@ def send(
 ) -> Sent:
     """The person's next turn below `parent`; below a message that is no longer the head it becomes a sibling.
 
-    Raises Conflict when the client id was used for another text, or when `parent` is of another conversation.
+    Raises Conflict when the client id was used for another message, and when `parent` is of another
+    conversation, deleted, or still being written.
     """
-    return _once(user, client_id, text, lambda: _send(user, conversation, parent, text, model, client_id))
+    asked = Asked(user, text, model, client_id, conversation)
+    return once(asked, partial(_send, asked, conversation, parent or conversation.head_id))
 
 
-def go_on(*, user: User, answer: Message) -> Sent:
+def edit(*, user: User, question: Message, text: str, model: str, client_id: UUID | None) -> Sent:
+    """The question in other words, beside the one that is there, and its answer.
+
+    Raises Conflict when the client id was used for another message, and when the question is deleted.
+    """
+    asked = Asked(user, text, model, client_id, question.conversation, beside=question)
+    return once(asked, partial(_beside, asked, question.conversation, question))
+
+
+def go_on(*, user: User, answer: Message, client_id: UUID | None) -> Sent:
     """A new turn that asks the model to go on with a cut answer, whose kept text is in its context."""
-    conversation = answer.conversation
-    return _once(user, None, GO_ON, lambda: _send(user, conversation, answer.id, GO_ON, answer.model, None))
+    asked = Asked(user, GO_ON, answer.model, client_id, answer.conversation)
+    return once(asked, partial(_send, asked, answer.conversation, answer.id))
 
 
-@action
-def retry(*, user: User, answer: Message) -> Sent:
-    """Another answer to the same question, beside the one that failed."""
-    conversation = answer.conversation
-    again = Message(conversation=conversation, parent_id=answer.parent_id, model=answer.model)
-    conversation.version = bell.ring(conversation.id, ["turns", "sidebar"], head=again.id, model=answer.model)
-    if Run.objects.filter(conversation=conversation, status__in=Run.LIVE).exists():
-        raise Conflict("An answer is being written already.")
-    return Sent(conversation, None, again, _begin(conversation, again))
+def retry(*, user: User, answer: Message, model: str, client_id: UUID | None) -> Sent:
+    """Another answer to the same question, by this model, beside the one that is there.
+
+    Raises Conflict when the client id was used for another message, and when the answer is deleted or still
+    being written.
+    """
+    asked = Asked(user, None, model, client_id, answer.conversation, beside=answer)
+    return once(asked, partial(_beside, asked, answer.conversation, answer))
 
 
 @action
@@ -104,98 +102,123 @@ def stop(*, conversation: Conversation, message: UUID) -> bool:
     run = Run.objects.filter(conversation=conversation, message=message, status__in=Run.LIVE).first()
     if run is None:
         return False
-    Run.objects.filter(id=run.id, stop_requested_at=None).update(stop_requested_at=timezone.now())
-    transaction.on_commit(lambda: host.end(run.id, "stop"))
+    end(run.id)
     return True
+
+
+def end(run: UUID) -> None:
+    """Asks a run to stop, in the caller's transaction."""
+    Run.objects.filter(id=run, stop_requested_at=None).update(stop_requested_at=timezone.now())
+    bell.stop(run)
 
 
 @action
 def configure(*, conversation: Conversation, settings: dict[str, Any]) -> None:
     """Keeps the settings of the next answers."""
     Conversation.objects.filter(id=conversation.id).update(settings=settings)
+    conversation.version = bell.ring(conversation.id, ["settings"])
     conversation.settings = settings
 
 
-def _once(user: User, client_id: UUID | None, text: str, make: Callable[[], Sent]) -> Sent:
-    """One message per client id: a double click, or a second try, finds what the first one made."""
-    try:
-        with write_turn(), transaction.atomic():
-            return make()
-    except IntegrityError:
-        if client_id is None:
-            raise
-        return _made_before(user, client_id, text)
+def _start(asked: Asked, settings: dict[str, Any]) -> Sent:
+    title = titles.provisional(asked.text or "")
+    conversation = Conversation(owner=asked.user, title=title, model=asked.model, settings=settings)
+    return _made(asked, conversation, [], new=True)
 
 
-def _made_before(user: User, client_id: UUID, text: str) -> Sent:
-    mine = Message.objects.for_user(user).select_related("conversation")
-    question = mine.get(author=user, client_id=client_id)
-    if question.text != text:
-        raise Conflict("This message was sent before with another text. Reload the page to see it.")
-    answer = question.children.order_by("created_at", "id").first()
-    run = answer.runs.order_by("created_at").first() if answer is not None else None
-    if answer is None or run is None:
-        raise Conflict("This message was sent before. Reload the page to see it.")
-    return Sent(question.conversation, question, answer, run, again=True)
+def _send(asked: Asked, conversation: Conversation, parent: UUID | None) -> Sent:
+    return _made(asked, conversation, _branch(conversation, parent) if parent is not None else [])
 
 
-def _start(user: User, text: str, model: str, settings: dict[str, Any], client_id: UUID | None) -> Sent:
-    conversation = Conversation(owner=user, title=titles.provisional(text), model=model, settings=settings)
-    rows.insert(conversation)
-    return _ask(user, conversation, None, text, model, client_id)
+def _beside(asked: Asked, conversation: Conversation, message: Message) -> Sent:
+    *path, beside = _branch(conversation, message.id)
+    return _made(asked, conversation, path, beside=beside)
 
 
-def _send(
-    user: User, conversation: Conversation, parent: UUID | None, text: str, model: str, client_id: UUID | None
+def _branch(conversation: Conversation, last: UUID) -> list[Message]:
+    """The messages up to one that gets an answer, or a sibling."""
+    path = Message.objects.path_to(last)
+    if not path or path[-1].conversation_id != conversation.id:
+        raise Conflict("The message that this one follows is gone. Reload the page.")
+    if path[-1].status == Message.Status.RUNNING:
+        raise Conflict("That answer is still being written. Stop it, or wait for its end.")
+    if any(message.deleted_at for message in path):
+        raise _deleted()
+    return path
+
+
+def _deleted() -> Conflict:
+    return Conflict("This branch was deleted in the meantime. Undo that, or reload the page.")
+
+
+def _made(
+    asked: Asked,
+    conversation: Conversation,
+    path: list[Message],
+    *,
+    beside: Message | None = None,
+    new: bool = False,
 ) -> Sent:
-    sent = _ask(user, conversation, parent or conversation.head_id, text, model, client_id)
-    if sent.question is not None and sent.question.parent_id is not None:
-        _must_be_answerable(conversation, sent.question.parent_id)
-    return sent
-
-
-def _must_be_answerable(conversation: Conversation, parent: UUID) -> None:
-    """Raises Conflict, which undoes what the transaction wrote. The conversation's row is locked by now."""
-    status = rows.one(
-        f"SELECT status FROM {rows.quoted(Message._meta.db_table)} "  # noqa: S608
-        "WHERE id = %s AND conversation_id = %s",
-        rows.prepared(Message, "id", parent),
-        rows.prepared(Message, "conversation", conversation.id),
-    )
-    if status is None:
-        raise Conflict("The message that this one answers is gone. Reload the page.")
-    if status == Message.Status.RUNNING:
-        raise Conflict("The answer before this is still being written. Stop it, or wait for its end.")
-
-
-def _ask(
-    user: User, conversation: Conversation, parent: UUID | None, text: str, model: str, client_id: UUID | None
-) -> Sent:
-    question = Message(
-        conversation=conversation,
-        parent_id=parent,
-        role=Message.Role.USER,
-        author=user,
-        client_id=client_id,
-        blocks_text=msgspec.json.encode([{"type": "text", "text": text}]).decode(),
-    )
-    answer = Message(conversation=conversation, parent_id=question.id, model=model)
-    conversation.version = bell.ring(conversation.id, ["turns", "sidebar"], head=answer.id, model=model)
-    conversation.head_id, conversation.model = answer.id, model
-    rows.insert(question)
-    return Sent(conversation, question, answer, _begin(conversation, answer))
-
-
-def _begin(conversation: Conversation, answer: Message) -> Run:
-    """Stores an empty answer and its run, whose task begins after the commit."""
-    answer.role, answer.status = Message.Role.ASSISTANT, Message.Status.RUNNING
+    """Stores what is asked below `path`, and an empty answer whose run begins after the commit."""
+    parent = path[-1].id if path else None
+    question = _question(asked, conversation, parent) if asked.text is not None else None
+    answer = _answer(asked, conversation, question.id if question else parent)
+    if question is None:
+        answer.author, answer.client_id = asked.user, asked.client_id
     run = Run(
         message=answer,
         conversation=conversation,
         host=server.PROCESS_NAME,
         lease_until=timezone.now() + LEASE,
     )
-    rows.insert(answer)
-    prepared = records.begin(run)
-    transaction.on_commit(lambda: generation.launch(run, prepared))
-    return run
+    prepared = records.begin(run, [*path, question] if question else path)
+    known, head = conversation.version, conversation.head_id
+    with write_turn(), transaction.atomic():
+        # The conversation's row is locked last, as at the end of a run: a client id that was used before
+        # waits for that end, which must not wait for us.
+        for row in (conversation if new else None, question, answer, run):
+            if row is not None:
+                rows.insert(row)
+        conversation.version = bell.ring(
+            conversation.id, ["turns", "sidebar"], head=answer.id, model=asked.model
+        )
+        unchanged = conversation.version == known + 1
+        if not unchanged:
+            _must_be_visible(conversation, [*path, beside] if beside else path)
+        sent = Sent(conversation, question, answer, run)
+        sent.at_head = beside is None and parent == head and (unchanged or _is_alone(sent.first))
+        transaction.on_commit(lambda: generation.launch(run, prepared))
+    conversation.head_id, conversation.model = answer.id, asked.model
+    return sent
+
+
+def _question(asked: Asked, conversation: Conversation, parent: UUID | None) -> Message:
+    return Message(
+        conversation=conversation,
+        parent_id=parent,
+        role=Message.Role.USER,
+        author=asked.user,
+        client_id=asked.client_id,
+        blocks_text=msgspec.json.encode([{"type": "text", "text": asked.text}]).decode(),
+    )
+
+
+def _answer(asked: Asked, conversation: Conversation, parent: UUID | None) -> Message:
+    return Message(
+        conversation=conversation,
+        parent_id=parent,
+        role=Message.Role.ASSISTANT,
+        status=Message.Status.RUNNING,
+        model=asked.model,
+    )
+
+
+def _must_be_visible(conversation: Conversation, read: list[Message]) -> None:
+    """Raises Conflict, which undoes what the transaction wrote. The conversation's row is locked by now."""
+    gone = tree.deleted_in(conversation.id)
+    if gone and any(message.id in gone for message in read):
+        raise _deleted()
+
+
+def _is_alone(first: Message) -> bool:
+    return not Message.objects.beside(first).exclude(id=first.id).exists()

@@ -1,51 +1,58 @@
 """The socket of one open page: a window on the journal.
 
-Commands are read by the dispatcher, which never waits for a model or for the page; frames are sent by a task
-of their own, so that a page that reads slowly still hears Stop. Messages are sent by HTTP, not here.
+Commands are read here, by a dispatcher that never waits for a model or for the page; what the page is sent is
+its `Feed`. Messages are sent by HTTP, not here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import logging
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from channels.consumer import get_handler_name
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.core.exceptions import ObjectDoesNotExist
+from django.db import DatabaseError, InterfaceError
 
+from accounts.context import person
 from accounts.models import User
 
 from . import actions, snapshots, sockets
-from .events import Changed, Events, Finished, Follow, Frame, Notice, State, Stop, Unfollow, encode, parse
+from .events import Changed, Follow, Notice, Stop, Unfollow, encode, parse
+from .feed import Feed
 from .host import host
-from .live import LiveRun
+from .live import Window
 from .models import Conversation
 from .reading import read
 
 BAD_COMMAND = 4400
-RESTARTING = 1012
-FRAMES_KEPT = (
-    200  # waiting frames other than stream events; a page that lets more wait is closed and comes back
-)
+
+log = logging.getLogger(__name__)
 
 
 class Page(AsyncWebsocketConsumer):
-    """`_followed` holds, per run, the last number that was sent to the page."""
+    """`conversation` is the one that the page looks at, if any; `feed` is what it is shown."""
 
-    channel_layer_alias = "none: the bell is rung within the process"
+    channel_layer_alias = "none: processes tell each other, not their pages"
     granted: sockets.Pass
+    _sender: asyncio.Task[None] | None = None
 
     async def dispatch(self, message: Any) -> None:
         """Channels' own, without its step into a thread to close old connections before every message.
 
-        Nothing here touches the database on the loop; `reading` looks after its own connections.
+        Nothing here touches the database on the loop; `reading` looks after its own connections. While the
+        database is away the page is sent off, and comes back.
         """
-        await getattr(self, get_handler_name(message))(message)
+        try:
+            await getattr(self, get_handler_name(message))(message)
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("The database is away (%s); a page is asked to come back", type(error).__name__)
+            await self.dismiss(sockets.RESTARTING)
 
     async def connect(self) -> None:
         granted = await read(partial(sockets.pass_for, dict(self.scope["headers"])))
@@ -54,18 +61,18 @@ class Page(AsyncWebsocketConsumer):
             await self.close(sockets.SIGNED_OUT)
             raise StopConsumer
         self.granted = granted
+        person.set(granted.user)
         self.conversation: UUID | None = None
-        self._followed: dict[LiveRun, int] = {}
-        self._frames: deque[Frame] = deque()
-        self._news = asyncio.Event()
-        self._sender = host.spawn(self._send_forever())
+        self.feed = Feed(self._send_text)
+        self._sender = host.spawn(self.feed.send_forever())
         sockets.enter(self)
 
     async def disconnect(self, code: int) -> None:
         if hasattr(self, "granted"):
             self._leave_conversation()
             sockets.leave(self)
-            self._sender.cancel()
+            if self._sender is not None:
+                self._sender.cancel()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
@@ -82,24 +89,23 @@ class Page(AsyncWebsocketConsumer):
             case Stop():
                 await self._stop(command)
 
-    # What sockets and live runs ask of a page
+    # What `sockets` asks of a page
 
     def tell(self, frame: Changed) -> None:
-        self._put(frame)
+        self.feed.put(frame)
 
-    def wake(self) -> None:
-        self._news.set()
+    def follow_run(self, window: Window) -> None:
+        """A run of the conversation that the page looks at is shown from its beginning."""
+        self.feed.follow(window)
 
-    def follow_run(self, live: LiveRun, after: int = 0) -> None:
-        """Shows a live run of the followed conversation after number `after`."""
-        self._followed[live] = after
-        live.followers.add(self)
-        if live.seq > after or live.finished:
-            self.wake()
+    def is_stuck(self) -> bool:
+        return self.feed.overflows
 
     async def dismiss(self, code: int) -> None:
-        self._sender.cancel()
-        await self.close(code)
+        if self._sender is not None:
+            self._sender.cancel()
+        with suppress(OSError):  # it has gone by itself
+            await self.close(code)
 
     # Commands
 
@@ -111,15 +117,31 @@ class Page(AsyncWebsocketConsumer):
             self._leave_conversation()
             self.conversation = command.conversation
             sockets.look(self, command.conversation)
-        here = {live.run: live for live in host.runs_of(command.conversation)}
-        for run, live in here.items():
-            number = command.after.get(run)
-            if live not in self._followed or (number is not None and number > self._followed[live]):
-                self.follow_run(live, number or 0)
-        elsewhere = [run for run in command.after if run not in here]
-        if elsewhere:
-            for frame in await _ended(command.conversation, elsewhere):
-                self._put(frame)
+            for live in host.runs_of(command.conversation):
+                self.feed.follow(live, command.after.get(live.run, 0))
+            await self._find_runs(command)
+            return
+        self.feed.acknowledged(command.after.items())
+        if not all(self.feed.follows(run) for run in command.after):
+            await self._find_runs(command)
+
+    async def _find_runs(self, command: Follow) -> None:
+        """Follows the live runs of the conversation wherever they are hosted, and tells which have ended."""
+        live, ended = await read(partial(snapshots.runs_of, command.conversation, list(command.after)))
+        for run in live:
+            if not self.feed.follows(run.run):
+                number = command.after.get(run.run, 0)
+                self.feed.follow(await self._window(run, number), number)
+        for frame in ended:
+            if not self.feed.follows(frame.run):
+                self.feed.put(frame)
+
+    async def _window(self, run: snapshots.Begun, number: int) -> Window:
+        """The window on a run, here or elsewhere; a number that is not stored yet is not believed."""
+        if (here := host.runs.get(run.run)) is not None:
+            return here
+        begin = min(number, await read(partial(snapshots.last_number, run.run))) if number else 0
+        return host.distant.window(run.run, run.message, run.conversation, begin)
 
     async def _stop(self, command: Stop) -> None:
         try:
@@ -148,60 +170,13 @@ class Page(AsyncWebsocketConsumer):
         if self.conversation is not None:
             sockets.look_away(self, self.conversation)
             self.conversation = None
-        self._forget_runs()
-
-    def _forget_runs(self) -> None:
-        for live in self._followed:
-            live.followers.discard(self)
-        self._followed.clear()
+        self.feed.forget_runs()
 
     # Sending
 
     async def _notice(self, code: str, text: str) -> None:
-        await self.send(text_data=encode(Notice(code, text)))
+        await self._send_text(encode(Notice(code, text)))
 
-    def _put(self, frame: Frame) -> None:
-        self._frames.append(frame)
-        if len(self._frames) > FRAMES_KEPT:
-            host.spawn(self.dismiss(RESTARTING))
-        self._news.set()
-
-    async def _send_forever(self) -> None:
-        while True:
-            await self._news.wait()
-            self._news.clear()
-            while self._frames:
-                await self._send(self._frames.popleft())
-            for live, sent in list(self._followed.items()):
-                if live.seq > sent:
-                    await self._send_rows(live, sent)
-                if live.finished and live in self._followed and self._followed[live] >= live.seq:
-                    del self._followed[live]
-                    live.followers.discard(self)
-                    await self._send(Finished(live.conversation, live.run, live.message, live.finished))
-
-    async def _send_rows(self, live: LiveRun, sent: int) -> None:
-        """ONE frame with all that the page has not got; the whole state where memory does not reach back so
-        far.
-        """
-        events, seq = live.rows_after(sent), live.seq
-        if events is None:
-            snapshot = await snapshots.of_run(live.run)
-            if snapshot is None:  # finished meanwhile: the page fetches the turn
-                self._followed[live] = live.seq
-                return
-            self._followed[live] = snapshot.seq
-            await self._send(State(live.conversation, live.run, live.message, snapshot.seq, snapshot.state))
-            return
-        self._followed[live] = seq
-        await self._send(Events(live.conversation, live.run, live.message, sent, seq, msgspec.Raw(events)))
-
-    async def _send(self, frame: Frame) -> None:
-        message: Any = {"type": "websocket.send", "text": encode(frame)}
+    async def _send_text(self, text: str) -> None:
+        message: Any = {"type": "websocket.send", "text": text}
         await self.base_send(message)
-
-
-async def _ended(conversation: UUID, runs: list[UUID]) -> list[Finished]:
-    """Word of runs that the page still thinks alive and that this process does not host."""
-    found = await read(partial(snapshots.ended, conversation, runs))
-    return [Finished(conversation, run.id, run.message_id, run.status) for run in found]

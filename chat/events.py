@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-Part = Literal["turns", "title", "sidebar"]
+Part = Literal["turns", "title", "sidebar", "settings"]
 
 LONGEST_COMMAND = 64 * 1024  # bytes; a long text goes by HTTP
 

@@ -45,17 +45,45 @@ class SettingsForm(forms.Form):
         }
 
 
-class SendForm(forms.Form):
+class EditForm(forms.Form):
+    """A person's turn, and who is to answer it."""
+
     text = Text(max_length=LONGEST_TEXT)
     model = forms.CharField(max_length=200)
     client_id = forms.UUIDField(required=False)
-    parent = forms.UUIDField(required=False)
 
     def clean_text(self) -> str:
         text: str = self.cleaned_data["text"]
         if not text.strip():
             raise forms.ValidationError("Write something first.")
         return text
+
+
+class SendForm(EditForm):
+    parent = forms.UUIDField(required=False)
+
+
+class RetryForm(forms.Form):
+    """Without a model, the one that has answered before."""
+
+    model = forms.CharField(max_length=200, required=False)
+    client_id = forms.UUIDField(required=False)
+
+
+class OnceForm(forms.Form):
+    """What can be asked for again without being done again."""
+
+    client_id = forms.UUIDField(required=False)
+
+
+class HeadForm(forms.Form):
+    message = forms.UUIDField()
+
+
+class RestoreForm(forms.Form):
+    """`head` is the end of the branch that was shown before."""
+
+    head = forms.UUIDField(required=False)
 
 
 def first_error(*checked: forms.Form) -> str:

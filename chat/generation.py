@@ -13,28 +13,46 @@ import logging
 from functools import partial
 
 from providers.errors import ConnectionFailed, InterruptedStream, ProviderError
+from providers.fold import Fold
 from usage import metering
 from usage.errors import CallRefused
 from usage.writer import writer
 
-from . import journal, records, sockets, titles
+from . import context, journal, records, sockets, titles
 from .host import host
 from .live import LiveRun
 from .models import Message, Run
+from .reading import read
 from .records import Ended, Prepared
 
 log = logging.getLogger(__name__)
 
 Status = Message.Status
+UNSTORED = {"type": "unstored", "message": "The database refused to store this answer."}
 
 
 def launch(run: Run, prepared: Prepared | None = None) -> None:
-    """Starts the task of a run on the host's loop, from any thread; without `prepared`, of a queued run.
+    """Starts the task of a new run on the host's loop, from any thread.
 
     In a process that serves nothing (a command) the run waits until a host claims it.
     """
-    live = LiveRun(run=run.id, message=run.message_id, conversation=run.conversation_id, fence=run.fence)
-    host.call(_launch_here, live, run, prepared)
+    host.call(_launch_here, _live_run(run, 0, None), run, prepared)
+
+
+def launch_again(run: Run, seq: int, received: Fold) -> None:
+    """Starts a queued run that another host lost; `received` is what its journal holds up to number `seq`."""
+    host.call(_launch_here, _live_run(run, seq, received), run, None)
+
+
+def _live_run(run: Run, seq: int, received: Fold | None) -> LiveRun:
+    return LiveRun(
+        run=run.id,
+        message=run.message_id,
+        conversation=run.conversation_id,
+        fence=run.fence,
+        seq=seq,
+        received=received,
+    )
 
 
 def _launch_here(live: LiveRun, run: Run, prepared: Prepared | None) -> None:
@@ -44,6 +62,7 @@ def _launch_here(live: LiveRun, run: Run, prepared: Prepared | None) -> None:
 
 
 async def _live(live: LiveRun, run: Run, prepared: Prepared | None) -> None:
+    context.run.set(live.run)
     ended = await _ended(live, run, prepared)
     live.closing = True
     if live.ending == "fenced":
@@ -57,7 +76,9 @@ async def _live(live: LiveRun, run: Run, prepared: Prepared | None) -> None:
 async def _ended(live: LiveRun, run: Run, prepared: Prepared | None) -> Ended:
     """Answers, and says how it ended: every way out of a call has its status and its sentence."""
     try:
-        prepared = prepared or await writer.run(partial(records.begin_again, run))
+        if prepared is None:
+            path = await read(partial(records.history, run))
+            prepared = await writer.run(partial(records.begin_again, run, path))
         if prepared is None:
             live.ending = "fenced"
             return Ended(Status.INTERRUPTED)
@@ -82,9 +103,7 @@ def _ended_by_us(live: LiveRun) -> Ended:
     if live.ending == "stop":
         return Ended(Status.STOPPED)
     if live.ending == "unstored":
-        return Ended(
-            Status.FAILED, {"type": "unstored", "message": "The database refused to store this answer."}
-        )
+        return Ended(Status.FAILED, UNSTORED)
     return Ended(Status.INTERRUPTED, {"type": "shutdown", "message": "The server was stopped."})
 
 
@@ -101,15 +120,33 @@ async def _answer(live: LiveRun, prepared: Prepared) -> None:
 
 
 async def _store(live: LiveRun, ended: Ended) -> None:
+    context.run.set(live.run)
     rest = await host.journal.take(live)
     try:
-        stored = await journal.stored(
-            partial(records.finish, live.run, live.fence, ended, live.received, live.seconds)
-        )
+        stored = await _finish(live, ended)
     finally:
         host.remove(live)
     if stored:
         host.journal.show(live, rest)
-    live.finish(ended.status)
+    live.finish(ended.status if stored else "fenced")
+    log.info("Answer ended: %s", ended.status if stored else "fenced")
     if stored and live.is_first and ended.status == Status.COMPLETED:
         host.spawn(titles.entitle(live.conversation))
+
+
+async def _finish(live: LiveRun, ended: Ended) -> bool:
+    """The last write of a run; where the database refuses what was received, what was shown is kept."""
+    try:
+        return await journal.stored(
+            partial(records.finish, live.run, live.fence, ended, live.received, live.seconds)
+        )
+    except Exception:
+        log.exception(
+            "The answer of run %s cannot be stored whole; it is kept as far as it was shown", live.run
+        )
+    return await journal.stored(partial(_finish_as_shown, live))
+
+
+def _finish_as_shown(live: LiveRun) -> bool:
+    _seq, shown = journal.fold(live.run)
+    return records.finish(live.run, live.fence, Ended(Status.FAILED, UNSTORED), shown, live.seconds)

@@ -1,7 +1,7 @@
-"""This process as a host of live runs: its event loop, the runs that it writes, the tasks that belong to no
-request.
+"""This process as a host of live runs: its event loop, the runs that it writes, those of other processes that
+its pages follow, the tasks that belong to no request.
 
-`lifecycle` starts and stops it; everything else here is called on its loop, except `call` and `end`.
+`lifecycle` starts and stops it; everything else here is called on its loop, except `call`.
 """
 
 from __future__ import annotations
@@ -13,24 +13,36 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
+from .distant import Distant
 from .journal import Journal
 from .live import Ending, LiveRun
+from .notes import Notes
 
 log = logging.getLogger(__name__)
 
 
 class Host:
-    """`runs` are the live runs that this process writes; `journal` stores what they receive."""
+    """`runs` are the live runs that this process writes; `journal` stores what they receive.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    `distant` are the runs of other processes that are followed here; `notes` tell the others what went on.
+    """
+
+    def __init__(self) -> None:
+        self.begin_on(None)
+
+    def begin_on(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Forgets everything and belongs to this loop from now on."""
         self.loop = loop
         self.runs: dict[UUID, LiveRun] = {}
-        self.journal = Journal()
+        self.distant = Distant()
+        self.notes = Notes()
+        self.journal = Journal(self.notes)
         self.tasks: set[asyncio.Task[None]] = set()
         self._by_conversation: dict[UUID, set[LiveRun]] = {}
 
     def add(self, live: LiveRun) -> None:
         self.runs[live.run] = live
+        self.distant.forget(live.run)
         self._by_conversation.setdefault(live.conversation, set()).add(live)
 
     def remove(self, live: LiveRun) -> None:
@@ -63,11 +75,8 @@ class Host:
         loop.call_soon_threadsafe(work, *arguments)
         return True
 
-    def end(self, run: UUID, reason: Ending) -> None:
-        """Ends a run if it is hosted here, from any thread."""
-        self.call(self._end_here, run, reason)
-
-    def _end_here(self, run: UUID, reason: Ending) -> None:
+    def end_here(self, run: UUID, reason: Ending) -> None:
+        """Ends a run if it is hosted here."""
         if (live := self.runs.get(run)) is not None:
             live.end(reason)
 

@@ -10,19 +10,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
+from providers.errors import ProtocolError
+from providers.fold import Fold
 from providers.types import StreamEvent
-from usage.writer import writer
+from usage.writer import Writer, may_pass
 
 from .live import LiveRun
 from .models import JournalEntry, Run
+from .notes import Notes
+
+committer = Writer("chat-committer", threads=1)
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -49,9 +54,10 @@ class Row:
 
 
 class Journal:
-    """The committer of this process. Its methods belong to the host's event loop."""
+    """What the runs of this process receive, on its way to the database. Belongs to the host's event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes  # the other processes hear up to which numbers runs are stored
         self._dirty: list[LiveRun] = []  # those with pending events
         self._news = asyncio.Event()
         self._pause: asyncio.Future[None] | None = None
@@ -102,6 +108,7 @@ class Journal:
         """Shows a run's last events, which its last write has stored in the message."""
         if events:
             live.publish(live.seq + 1, _encode(merge(events)))
+        self._notes.runs_went_on({live.run: live.seq + 1})
 
     async def _commit(self, batch: list[tuple[LiveRun, list[StreamEvent]]]) -> None:
         self._in_flight = asyncio.get_running_loop().create_future()
@@ -112,36 +119,39 @@ class Journal:
             self._in_flight = None
 
     async def _store_and_publish(self, batch: list[tuple[LiveRun, list[StreamEvent]]]) -> None:
-        rows = [Row(live.run, live.fence, live.seq + 1, _encode(merge(events))) for live, events in batch]
         try:
+            rows = [Row(live.run, live.fence, live.seq + 1, _encode(merge(events))) for live, events in batch]
             kept = await stored(lambda: store(rows))
-        except DatabaseError:
+        except Exception:  # the committer must outlive whatever one run makes of it
             if len(batch) > 1:
                 log.exception("A commit of %d runs was refused; each is tried alone", len(batch))
                 for one in batch:
                     await self._store_and_publish([one])
                 return
             log.exception("Run %s cannot be stored; it ends", batch[0][0].run)
-            kept = set()
             batch[0][0].end("unstored")
+            return
         for (live, _events), row in zip(batch, rows, strict=True):
             if row.run in kept:
                 live.publish(row.seq, row.events)
             else:
                 live.end("fenced")
+        self._notes.runs_went_on({row.run: row.seq for row in rows if row.run in kept})
 
 
 async def stored(write: Callable[[], T]) -> T:
-    """Runs a write in the process's writer, for as long as it takes while the database is away.
+    """Runs a write of the journal in the committer, for as long as it takes while the database is away.
 
-    The write must bear being run twice: its commit answer may have been lost. Other DatabaseErrors are
+    The write must bear being run twice: its commit answer may have been lost. Errors that will not pass are
     raised.
     """
     pause = 0.02
     while True:
         try:
-            return await writer.run(write)
-        except (OperationalError, InterfaceError) as error:
+            return await committer.run(write, patience=0)
+        except (DatabaseError, InterfaceError) as error:
+            if not may_pass(error):
+                raise
             log.warning(
                 "The database is away (%s); what was received waits to be stored", type(error).__name__
             )
@@ -158,38 +168,44 @@ def store(rows: list[Row]) -> set[UUID]:
     """Stores the rows of runs whose fence still matches, in the caller's transaction; returns those runs.
 
     One statement for all of them: sqlite3 gives up the interpreter at every row that it steps to, and waits
-    to get it back from a busy event loop. A commit of 500 rows would mostly be that waiting.
+    to get it back from a busy event loop. A commit of 500 rows would mostly be that waiting. Where rows can
+    be locked, those of the runs are, in id order: whoever claims one waits for this, or is seen here.
     """
     adapt = Run._meta.pk.get_db_prep_value
     keys = {row.run: adapt(row.run, connection) for row in rows}
     journal, runs = (connection.ops.quote_name(model._meta.db_table) for model in (JournalEntry, Run))
     marks = ", ".join(["(%s, %s, %s, %s)"] * len(rows))
+    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
     with connection.cursor() as cursor:
-        if connection.features.has_select_for_update:
-            _fences(cursor, runs, keys)
         cursor.execute(
-            f"INSERT INTO {journal} (run_id, seq, events) "  # noqa: S608 - names from the models
-            f"SELECT v.column1, v.column2, v.column3 FROM (VALUES {marks}) v JOIN {runs} r "
-            "ON r.id = v.column1 AND r.fence = v.column4 AND r.status IN ('queued', 'running', 'waiting') "
+            f"WITH live AS (SELECT id, fence FROM {runs} WHERE id IN ({_marks(keys)}) "  # noqa: S608
+            f"AND status IN ('queued', 'running', 'waiting') ORDER BY id{lock}) "
+            f"INSERT INTO {journal} (run_id, seq, events) "
+            f"SELECT v.column1, v.column2, v.column3 FROM (VALUES {marks}) v JOIN live r "
+            "ON r.id = v.column1 AND r.fence = v.column4 "
             "WHERE TRUE ON CONFLICT (run_id, seq) DO NOTHING",
-            [value for row in rows for value in (keys[row.run], row.seq, row.events.decode(), row.fence)],
+            [
+                *keys.values(),
+                *(
+                    value
+                    for row in rows
+                    for value in (keys[row.run], row.seq, row.events.decode(), row.fence)
+                ),
+            ],
         )
         if cursor.rowcount == len(rows):
             return set(keys)
-        fences = _fences(cursor, runs, keys)
+        cursor.execute(
+            f"SELECT id, fence FROM {runs} WHERE id IN ({_marks(keys)}) "  # noqa: S608 - names from the models
+            "AND status IN ('queued', 'running', 'waiting')",
+            list(keys.values()),
+        )
+        fences = {str(key).replace("-", ""): fence for key, fence in cursor.fetchall()}
     return {row.run for row in rows if fences.get(row.run.hex) == row.fence}
 
 
-def _fences(cursor: Any, runs: str, keys: dict[UUID, Any]) -> dict[str, int]:
-    """The fences of those runs that live, by hexadecimal id; where rows can be locked, in id order."""
-    marks = ",".join(["%s"] * len(keys))
-    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
-    cursor.execute(
-        f"SELECT id, fence FROM {runs} WHERE id IN ({marks}) "  # noqa: S608 - names from the models
-        f"AND status IN ('queued', 'running', 'waiting') ORDER BY id{lock}",
-        list(keys.values()),
-    )
-    return {str(key).replace("-", ""): fence for key, fence in cursor.fetchall()}
+def _marks(values: Sized) -> str:
+    return ", ".join(["%s"] * len(values))
 
 
 def read(run: UUID, after: int = 0) -> tuple[int, list[StreamEvent]]:
@@ -198,6 +214,18 @@ def read(run: UUID, after: int = 0) -> tuple[int, list[StreamEvent]]:
     rows = list(entries.values_list("seq", "events"))
     events = [event for _seq, text in rows for event in _decode(text)]
     return (rows[-1][0] if rows else after), events
+
+
+def fold(run: UUID) -> tuple[int, Fold]:
+    """The last number, and the answer as far as the journal of a run can be read."""
+    seq, events = read(run)
+    folded = Fold()
+    try:
+        for event in events:
+            folded.apply(event)
+    except ProtocolError:
+        log.exception("The journal of run %s cannot be read to its end", run)
+    return seq, folded
 
 
 def merge(events: Iterable[StreamEvent]) -> list[StreamEvent]:

@@ -10,9 +10,9 @@ import asyncio
 
 from usage.writer import writer
 
-from . import recovery, sockets
+from . import news, recovery, sockets
 from .host import Host, host
-from .journal import Journal
+from .journal import committer
 
 STOP_GRACE = 5.0  # seconds for ending runs to be stored
 
@@ -24,7 +24,7 @@ async def start() -> None:
     global _starting
     loop = asyncio.get_running_loop()
     if host.loop is not loop:
-        host.loop, host.runs, host.journal, host.tasks = loop, {}, Journal(), set()
+        host.begin_on(loop)
         _starting = loop.create_task(_start(host))
     if _starting is not None:
         await asyncio.shield(_starting)
@@ -36,7 +36,11 @@ async def _start(this: Host) -> None:
     await recovery.claim_at_start()
     this.spawn(recovery.renew_leases())
     this.spawn(recovery.sweep())
-    this.spawn(sockets.watch_rights())
+    this.spawn(this.notes.send_forever())
+    this.spawn(news.hear_forever())
+    this.spawn(news.look_forever())
+    this.spawn(this.distant.look_forever())
+    this.spawn(sockets.watch())
 
 
 async def stop() -> None:
@@ -50,5 +54,10 @@ async def stop() -> None:
     for chore in chores:
         chore.cancel()
     await asyncio.gather(*chores, return_exceptions=True)
-    await asyncio.to_thread(writer.stop)
+    await asyncio.to_thread(_stop_writing)
     host.loop = None
+
+
+def _stop_writing() -> None:
+    committer.stop()
+    writer.stop()

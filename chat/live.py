@@ -1,4 +1,7 @@
-"""One live run in the process that hosts it: what was received, what is committed, who follows.
+"""One run as this process shows it, and as its host writes it.
+
+    Window          its last stored rows, and who follows them
+      └── LiveRun   in the process that hosts it: what was received, what waits to be stored
 
 A row is what one commit stored. Rows stay in memory for followers that are nearly in step; who is further
 behind reads the state from the journal. Everything here happens on the host's event loop.
@@ -26,34 +29,20 @@ class Follower(Protocol):
     def wake(self) -> None: ...
 
 
-class LiveRun:
-    """`received` holds every event, `pending` those not stored yet; `seq` is the last stored row."""
+class Window:
+    """What this process shows of a run, wherever the run is hosted: its last stored rows, and who follows.
 
-    def __init__(self, *, run: UUID, message: UUID, conversation: UUID, fence: int) -> None:
+    `seq` is the last stored row that is known here.
+    """
+
+    def __init__(self, *, run: UUID, message: UUID, conversation: UUID, seq: int = 0) -> None:
         self.run = run
         self.message = message
         self.conversation = conversation
-        self.fence = fence
-        self.received = Fold()
-        self.pending: list[StreamEvent] = []
-        self.seq = 0
+        self.seq = seq
         self.rows: deque[tuple[int, bytes]] = deque(maxlen=ROWS_KEPT)
         self.followers: set[Follower] = set()
-        self.task: asyncio.Task[None] | None = None
-        self.ending: Ending | None = None
-        self.seconds: dict[str, float] = {}  # how long a folded block took, by its index
-        self._begun_at: dict[str, float] = {}
-        self.is_first = False  # the first answer of its conversation
-        self.closing = False  # its last write has begun: nothing ends it any more
         self.finished: str | None = None
-
-    def note(self, event: StreamEvent) -> None:
-        """Takes the time of blocks that are shown folded; for every event but deltas."""
-        kind, index = event.get("type"), str(event.get("index"))
-        if kind == "content_block_start" and event["content_block"].get("type") != "text":
-            self._begun_at[index] = time.monotonic()
-        elif kind == "content_block_stop" and (begun_at := self._begun_at.pop(index, None)) is not None:
-            self.seconds[index] = round(time.monotonic() - begun_at, 1)
 
     def publish(self, seq: int, events: bytes) -> None:
         """Row `seq` is committed (events: a JSON list): show it."""
@@ -79,6 +68,43 @@ class LiveRun:
             return None
         newer = [self.rows[position][1][1:-1] for position in range(-behind, 0)]
         return b"[" + b",".join(newer) + b"]"
+
+
+class LiveRun(Window):
+    """A run in the process that hosts it: `received` holds every event, `pending` those not stored yet.
+
+    A run that is started again goes on after what was stored of its first start: `seq` and `received` say
+    how far that was.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: UUID,
+        message: UUID,
+        conversation: UUID,
+        fence: int,
+        seq: int = 0,
+        received: Fold | None = None,
+    ) -> None:
+        super().__init__(run=run, message=message, conversation=conversation, seq=seq)
+        self.fence = fence
+        self.received = received or Fold()
+        self.pending: list[StreamEvent] = []
+        self.task: asyncio.Task[None] | None = None
+        self.ending: Ending | None = None
+        self.seconds: dict[str, float] = {}  # how long a folded block took, by its index
+        self._begun_at: dict[str, float] = {}
+        self.is_first = False  # the first answer of its conversation
+        self.closing = False  # its last write has begun: nothing ends it any more
+
+    def note(self, event: StreamEvent) -> None:
+        """Takes the time of blocks that are shown folded; for every event but deltas."""
+        kind, index = event.get("type"), str(event.get("index"))
+        if kind == "content_block_start" and event["content_block"].get("type") != "text":
+            self._begun_at[index] = time.monotonic()
+        elif kind == "content_block_stop" and (begun_at := self._begun_at.pop(index, None)) is not None:
+            self.seconds[index] = round(time.monotonic() - begun_at, 1)
 
     def end(self, reason: Ending) -> None:
         """Ends the task at its next step; the first reason counts, and none once the last write has begun."""

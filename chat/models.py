@@ -24,8 +24,8 @@ TITLE_LENGTH = 120  # characters
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def for_user(self, user: Any) -> Self:
-        """The conversations that this person may open."""
-        return self.filter(owner=user)
+        """The conversations that this person may open; a copy that is still being made is none yet."""
+        return self.filter(owner=user, version__gt=0)
 
     def recent(self) -> Self:
         return self.order_by("-active_at")
@@ -34,9 +34,10 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 class Conversation(models.Model):
     """One thread of a person with models. `head` is the last message of the branch that is shown.
 
-    `version` rises with every change that an open page must learn of. `settings` holds what the person chose
-    for the next answers: system (text), max_tokens (tokens or null), thinking (off, on or null for the
-    model's own way).
+    `version` rises with every change that an open page must learn of, and `changed_at` says when by the
+    database's clock: other processes look for what is newer than their last look. Version 0 is a fork whose
+    messages are still being copied. `settings` holds what the person chose for the next answers: system
+    (text), max_tokens (tokens or null), thinking (off, on or null for the model's own way).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -54,11 +55,15 @@ class Conversation(models.Model):
     settings = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
     active_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now_add=True)
 
     objects = ConversationQuerySet.as_manager()
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["owner", "-active_at"], name="conversation_recent")]
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "-active_at"], name="conversation_recent"),
+            models.Index(fields=["owner", "changed_at"], name="conversation_changed"),
+        ]
 
     def __str__(self) -> str:
         return self.title
@@ -72,16 +77,30 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def for_user(self, user: Any) -> Self:
         return self.filter(conversation__in=Conversation.objects.for_user(user))
 
-    def path_to(self, head: UUID) -> list[Message]:
-        """The branch that ends in `head`, first message first, in one query."""
+    def visible(self) -> Self:
+        """Those that are not deleted themselves; what is above them decides as well."""
+        return self.filter(deleted_at__isnull=True)
+
+    def beside(self, message: Message) -> Self:
+        """A message and its siblings, the visible ones, in the order of their making."""
+        same = (
+            {"parent": message.parent_id}
+            if message.parent_id
+            else {"parent": None, "conversation": message.conversation_id}
+        )
+        return self.visible().filter(**same).order_by("id")
+
+    def path_to(self, head: UUID, *, last: int | None = None) -> list[Message]:
+        """The branch that ends in `head`, first message first, in one query; or only its last so many."""
         table = connection.ops.quote_name(Message._meta.db_table)
         key = Message._meta.pk.get_db_prep_value(head, connection)
+        limit = "" if last is None else f"WHERE b.depth < {last - 1:d}"
         query = f"""
             WITH RECURSIVE branch(id, parent_id, depth) AS (
                 SELECT id, parent_id, 0 FROM {table} WHERE id = %s
                 UNION ALL
                 SELECT m.id, m.parent_id, b.depth + 1
-                FROM {table} m JOIN branch b ON m.id = b.parent_id
+                FROM {table} m JOIN branch b ON m.id = b.parent_id {limit}
             )
             SELECT m.* FROM {table} m JOIN branch b ON m.id = b.id ORDER BY b.depth DESC"""  # noqa: S608
         return list(Message.objects.raw(query, [key]))
@@ -121,6 +140,8 @@ class Message(models.Model):
     model = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=12, choices=Status, default=Status.COMPLETED)
     created_at = models.DateTimeField(auto_now_add=True)
+    # Hides the message and everything below it; the rows stay, so that it can be undone.
+    deleted_at = models.DateTimeField(null=True)
 
     objects = MessageQuerySet.as_manager()
 
@@ -128,6 +149,12 @@ class Message(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["author", "client_id"], condition=Q(client_id__isnull=False), name="message_sent_once"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["conversation"], condition=Q(parent=None), name="message_first"),
+            models.Index(
+                fields=["conversation"], condition=Q(deleted_at__isnull=False), name="message_hidden"
             ),
         ]
 

@@ -1,15 +1,10 @@
-"""What the chat's templates show: turns, the sidebar, the models on offer."""
+"""What the chat's templates show: turns, as many as one page takes, and the models on offer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
-
-from django.utils import timezone
 
 from accounts.models import Organisation, User
 from providers.catalogue import spec
@@ -19,11 +14,12 @@ from usage import offers
 from usage.models import LedgerLine, RunTotals
 from usage.offers import Offer
 
-from . import snapshots, transcript
-from .actions import Sent
+from . import siblings, sidebar, snapshots, transcript
 from .models import Conversation, Message, Run
+from .once import Sent
+from .siblings import ALONE, Place
 
-SIDEBAR_LENGTH = 200
+LENGTH = 60  # turns that are shown at once; earlier ones on demand
 CUT = {Message.Status.INTERRUPTED, Message.Status.STOPPED, Message.Status.FAILED}
 
 
@@ -43,6 +39,28 @@ class Turn:
     error: Json | None = None
     cost: RunTotals | None = None
     is_last: bool = False
+    can_edit: bool = False
+    siblings: Place = ALONE
+
+    @property
+    def parent(self) -> UUID | None:
+        return self.message.parent_id
+
+    @property
+    def place(self) -> int:
+        return self.siblings.number
+
+    @property
+    def count(self) -> int:
+        return self.siblings.count
+
+    @property
+    def previous(self) -> UUID | None:
+        return self.siblings.previous
+
+    @property
+    def next(self) -> UUID | None:
+        return self.siblings.next
 
     @property
     def live(self) -> bool:
@@ -79,29 +97,83 @@ class Turn:
     def can_retry(self) -> bool:
         return self.is_last and self.status in CUT and not self.blocks
 
+    @property
+    def can_retry_here(self) -> bool:
+        """Another answer can stand beside this one."""
+        return self.role == Message.Role.ASSISTANT and self.status != Message.Status.RUNNING
 
-@dataclass(slots=True)
-class Day:
-    """A heading of the sidebar and the conversations under it."""
-
-    label: str
-    conversations: list[Conversation] = field(default_factory=list)
+    @property
+    def can_fork(self) -> bool:
+        return self.status != Message.Status.RUNNING
 
 
-def turns_of(messages: list[Message], head: UUID | None) -> list[Turn]:
-    """The turns of messages in this order, in three queries however many they are."""
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """Turns that stand directly after turn `after` of a page; None: they are the beginning of what is shown.
+
+    `earlier` is the first of them when there is more before it.
+    """
+
+    turns: list[Turn]
+    after: UUID | None = None
+    earlier: UUID | None = None
+
+
+def end_of(conversation: Conversation, user: User) -> Excerpt:
+    """The last turns of the shown branch."""
+    return _beginning(_last(conversation), conversation, user)
+
+
+def after(conversation: Conversation, user: User, known: UUID | None) -> Excerpt:
+    """What follows turn `known` on the shown branch, if that is near the end; else the last turns."""
+    messages = _last(conversation)
+    if known is not None:
+        if messages and messages[0].parent_id == known:
+            return Excerpt(turns_of(messages, conversation, user), known)
+        for number, message in enumerate(messages, 1):
+            if message.id == known:
+                return Excerpt(turns_of(messages[number:], conversation, user), known)
+    return _beginning(messages, conversation, user)
+
+
+def before(conversation: Conversation, user: User, known: Message) -> Excerpt:
+    """The turns before `known`, as many as a page takes."""
+    path = Message.objects.path_to(known.parent_id, last=LENGTH) if known.parent_id else []
+    return _beginning(path, conversation, user)
+
+
+def _last(conversation: Conversation) -> list[Message]:
+    return Message.objects.path_to(conversation.head_id, last=LENGTH) if conversation.head_id else []
+
+
+def _beginning(messages: list[Message], conversation: Conversation, user: User) -> Excerpt:
+    more = bool(messages) and messages[0].parent_id is not None
+    return Excerpt(turns_of(messages, conversation, user), earlier=messages[0].id if more else None)
+
+
+def turns_of(messages: list[Message], conversation: Conversation, user: User) -> list[Turn]:
+    """The turns of messages in this order, in four queries however many they are."""
     answers = [message.id for message in messages if message.role == Message.Role.ASSISTANT]
     runs = {run.message_id: run for run in Run.objects.filter(message__in=answers).order_by("created_at")}
     totals = LedgerLine.objects.totals_by_run([run.id for run in runs.values()])
     authors = User.objects.in_bulk({message.author_id for message in messages if message.author_id})
-    return [_turn(message, runs.get(message.id), totals, authors, head) for message in messages]
+    placed = siblings.places(messages, conversation)
+    return [
+        replace(
+            _turn(message, runs.get(message.id), totals, authors, conversation.head_id),
+            can_edit=message.role == Message.Role.USER and message.author_id == user.pk,
+            siblings=placed.get(message.id, ALONE),
+        )
+        for message in messages
+    ]
 
 
 def just_sent(sent: Sent, user: User) -> list[Turn]:
-    """The turns that a send has made, as they are before the answer's first word; without a query."""
-    if sent.again:
-        made = [sent.answer] if sent.question is None else [sent.question, sent.answer]
-        return turns_of(made, sent.conversation.head_id)
+    """The turns that a send has made, as they are before the answer's first word.
+
+    Without a query, except for the siblings of what is not sent at the head.
+    """
+    placed = {} if sent.at_head else siblings.places([sent.first], sent.conversation)
     answer = Turn(
         message=sent.answer,
         role=sent.answer.role,
@@ -112,11 +184,21 @@ def just_sent(sent: Sent, user: User) -> list[Turn]:
         run_id=sent.run.id,
         state=Fold().state(),
         is_last=True,
+        siblings=placed.get(sent.answer.id, ALONE),
     )
     if sent.question is None:
         return [answer]
-    question = sent.question
-    return [Turn(question, question.role, str(user), question.blocks, question.status, ""), answer]
+    question = Turn(
+        message=sent.question,
+        role=sent.question.role,
+        author_name=str(user),
+        blocks=sent.question.blocks,
+        status=sent.question.status,
+        model_name="",
+        can_edit=True,
+        siblings=placed.get(sent.question.id, ALONE),
+    )
+    return [question, answer]
 
 
 def _turn(
@@ -169,53 +251,15 @@ def model_name(ref: str) -> str:
     return known.name if known is not None else ref.partition("/")[2] or ref
 
 
-def sidebar(user: User) -> list[Day]:
-    """The person's conversations by day, newest first, days in their own timezone."""
-    days: list[Day] = []
-    for conversation in marked(Conversation.objects.for_user(user).recent()[:SIDEBAR_LENGTH]):
-        label = _label(conversation, user)
-        if not days or days[-1].label != label:
-            days.append(Day(label))
-        days[-1].conversations.append(conversation)
-    return days
-
-
-def marked(conversations: Iterable[Conversation]) -> list[Conversation]:
-    """The conversations with `running` set on those in which an answer is being written."""
-    listed = list(conversations)
-    running = set(
-        Run.objects.filter(status__in=Run.LIVE, conversation__in=[one.id for one in listed]).values_list(
-            "conversation_id", flat=True
-        )
-    )
-    for one in listed:
-        one.running = one.id in running  # type: ignore[attr-defined]
-    return listed
-
-
-def _label(conversation: Conversation, user: User) -> str:
-    zone = ZoneInfo(user.timezone)
-    today = timezone.localtime(timezone.now(), zone).date()
-    day = timezone.localtime(conversation.active_at, zone).date()
-    if day >= today:
-        return "Today"
-    if day == today - timedelta(days=1):
-        return "Yesterday"
-    if day > today - timedelta(days=7):
-        return "Last 7 days"
-    if day > today - timedelta(days=30):
-        return "Last 30 days"
-    return f"{day:%B %Y}"
-
-
 def page(user: User, conversation: Conversation | None) -> dict[str, Any]:
     """The whole context of a chat page."""
     listed = offers.offered(user)
-    path = conversation.path() if conversation else []
+    shown = end_of(conversation, user) if conversation else Excerpt([])
     return {
         "conversation": conversation,
-        "turns": turns_of(path, conversation.head_id) if conversation else [],
-        "sidebar": sidebar(user),
+        "turns": shown.turns,
+        "earlier": shown.earlier,
+        "sidebar": sidebar.days(user),
         "offers": listed,
         "chosen": chosen(conversation, listed),
         "usual_tokens": transcript.MAX_TOKENS,

@@ -43,16 +43,25 @@ class Ended:
     error: Json | None = None
 
 
-def begin(run: Run) -> Prepared:
-    """Stores a new run, running from the first, in the caller's transaction; returns what its host needs."""
+def begin(run: Run, path: list[Message]) -> Prepared:
+    """Makes a new run one that is running from the first, for the caller to store; what its host needs.
+
+    `path` is what the answer continues, from the first message to its parent: history never changes, so
+    callers read it, and call this, before they take the database's write lock.
+    """
     run.status, run.step, run.call_id = Run.Status.RUNNING, 1, uuid7()
-    rows.insert(run)
-    return _prepared(run, run.call_id)
+    return _prepared(run, run.call_id, path)
 
 
-def begin_again(run: Run) -> Prepared | None:
-    """A queued run begins; None when it is no longer ours or no longer queued."""
+def history(run: Run) -> list[Message]:
+    """What a run's answer continues: the messages from the first to its parent."""
+    return Message.objects.path_to(run.message.parent_id) if run.message.parent_id else []
+
+
+def begin_again(run: Run, path: list[Message]) -> Prepared | None:
+    """A queued run begins, in the caller's transaction; None when it is not ours or not queued any more."""
     call_id = uuid7()
+    prepared = _prepared(run, call_id, path)
     begun = rows.run(
         f"UPDATE {_table(Run)} SET status = 'running', step = 1, call_id = %s "  # noqa: S608
         "WHERE id = %s AND fence = %s AND status = 'queued'",
@@ -60,12 +69,11 @@ def begin_again(run: Run) -> Prepared | None:
         rows.prepared(Run, "id", run.id),
         run.fence,
     )
-    return _prepared(run, call_id) if begun else None
+    return prepared if begun else None
 
 
-def _prepared(run: Run, call_id: UUID) -> Prepared:
+def _prepared(run: Run, call_id: UUID, path: list[Message]) -> Prepared:
     conversation, answer = run.conversation, run.message
-    path = Message.objects.path_to(answer.parent_id) if answer.parent_id else []
     request = transcript.request(path, answer.model, conversation.settings, spec(answer.model))
     caller = Caller(
         user_id=conversation.owner_id,

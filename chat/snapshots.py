@@ -4,14 +4,17 @@ holds.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from providers.fold import Fold
+from django.db.models import Max
+
 from providers.types import Json
 
 from . import journal
-from .models import Run
+from .events import Finished
+from .models import JournalEntry, Run
 from .reading import read
 
 
@@ -23,12 +26,18 @@ class Snapshot:
     state: Json
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A live run."""
+
+    run: UUID
+    message: UUID
+    conversation: UUID
+
+
 def take(run: UUID) -> Snapshot:
-    seq, events = journal.read(run)
-    fold = Fold()
-    for event in events:
-        fold.apply(event)
-    return Snapshot(seq, fold.state())
+    seq, folded = journal.fold(run)
+    return Snapshot(seq, folded.state())
 
 
 async def of_run(run: UUID) -> Snapshot | None:
@@ -41,6 +50,19 @@ async def of_run(run: UUID) -> Snapshot | None:
     return await read(look)
 
 
-def ended(conversation: UUID, runs: list[UUID]) -> list[Run]:
-    """Those of the runs of this conversation that have ended."""
-    return list(Run.objects.filter(conversation=conversation, id__in=runs[:100]).exclude(status__in=Run.LIVE))
+def runs_of(conversation: UUID, named: list[UUID]) -> tuple[list[Begun], list[Finished]]:
+    """The live runs of a conversation, and word of those among `named` that have ended."""
+    ended = Run.objects.filter(conversation=conversation, id__in=named[:100]).exclude(status__in=Run.LIVE)
+    return live_runs([conversation]), [
+        Finished(conversation, run.id, run.message_id, run.status) for run in ended
+    ]
+
+
+def live_runs(conversations: Collection[UUID]) -> list[Begun]:
+    live = Run.objects.filter(conversation__in=conversations, status__in=Run.LIVE)
+    return [Begun(*ids) for ids in live.values_list("id", "message_id", "conversation_id")]
+
+
+def last_number(run: UUID) -> int:
+    """The last number that is stored of a run."""
+    return JournalEntry.objects.filter(run=run).aggregate(last=Max("seq"))["last"] or 0

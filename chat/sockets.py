@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -23,13 +25,16 @@ from accounts.models import User
 
 from .events import Changed
 from .host import host
-from .live import LiveRun
+from .live import Window
+from .notes import Change
 from .reading import read
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = 5.0  # seconds between looks at people's rights
+LOOK_EVERY = 4.0  # seconds between looks at people's rights: a right that ended is gone within five
+REMEMBER = 60.0  # seconds for which a version that was told is not told again
 
+RESTARTING = 1012  # or the page was too slow: it comes back and says what it has
 SIGNED_OUT = 4401
 NO_RIGHT = 4403
 
@@ -48,13 +53,16 @@ class Socket(Protocol):
 
     def tell(self, frame: Changed) -> None: ...
 
-    def follow_run(self, live: LiveRun) -> None: ...
+    def follow_run(self, window: Window) -> None: ...
+
+    def is_stuck(self) -> bool: ...
 
     async def dismiss(self, code: int) -> None: ...
 
 
 _open: dict[UUID, set[Socket]] = defaultdict(set)  # by person
 _looking: dict[UUID, set[Socket]] = defaultdict(set)  # by conversation
+_heard: dict[UUID, tuple[int, float]] = {}  # by conversation: the version that was told, and when (monotonic)
 
 
 def pass_for(headers: dict[bytes, bytes]) -> Pass | None:
@@ -106,27 +114,56 @@ def _discard(pages: dict[UUID, set[Socket]], key: UUID, socket: Socket) -> None:
             del pages[key]
 
 
-def show(live: LiveRun) -> None:
-    """A run begins here: the pages that look at its conversation follow it at once."""
-    for socket in _looking.get(live.conversation, ()):
-        socket.follow_run(live)
+def people() -> set[UUID]:
+    """Those who have a page open here."""
+    return set(_open)
 
 
-def tell(people: list[UUID], frame: Changed) -> None:
-    """Sends a frame to every open page of these people, from any thread."""
-    host.call(_tell_here, people, frame)
+def looked_at(conversations: Iterable[UUID]) -> list[UUID]:
+    """Those of the conversations that a page here shows."""
+    return [conversation for conversation in conversations if conversation in _looking]
 
 
-def _tell_here(people: list[UUID], frame: Changed) -> None:
-    for person in people:
-        for socket in list(_open.get(person, ())):
-            socket.tell(frame)
+def show(window: Window) -> None:
+    """A run has begun: the pages that look at its conversation follow it at once."""
+    for socket in _looking.get(window.conversation, ()):
+        socket.follow_run(window)
 
 
-async def watch_rights() -> None:
+def announce(change: Change) -> None:
+    """Tells the owner's pages here of a change that the bell rang for. Notes may overtake each other."""
+    version, _heard_at = _heard.get(change.conversation, (0, 0.0))
+    _heard[change.conversation] = max(version, change.version), time.monotonic()
+    frame = Changed(conversation=change.conversation, version=change.version, what=change.what)
+    for socket in list(_open.get(change.owner, ())):
+        socket.tell(frame)
+
+
+def unheard(change: Change) -> bool:
+    """Whether no bell has rung here for this version, or for a later one, of late."""
+    version, _heard_at = _heard.get(change.conversation, (0, 0.0))
+    return change.version > version
+
+
+def _forget_heard() -> None:
+    before = time.monotonic() - REMEMBER
+    for conversation in [one for one, (_version, at) in _heard.items() if at < before]:
+        del _heard[conversation]
+
+
+async def watch() -> None:
+    """Looks after the sockets: who may still listen, who still reads."""
     while True:
         await asyncio.sleep(LOOK_EVERY)
+        _forget_heard()
+        _cut_slow_readers()
         await look_at_rights()
+
+
+def _cut_slow_readers() -> None:
+    for page in [page for mine in _open.values() for page in mine]:
+        if page.is_stuck():
+            host.spawn(page.dismiss(RESTARTING))
 
 
 async def look_at_rights() -> None:

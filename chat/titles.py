@@ -74,6 +74,9 @@ def _ask(conversation_id: UUID) -> tuple[Caller, MessageRequest] | None:
     path = conversation.path()
     if [message.role for message in path] != [Message.Role.USER, Message.Role.ASSISTANT]:
         return None
+    answers = conversation.messages.filter(role=Message.Role.ASSISTANT, status=Message.Status.COMPLETED)
+    if answers.count() > 1:  # another version of the first answer: there is a title already
+        return None
     question, answer = path
     provider = conversation.model.partition("/")[0]
     spec = cheapest(provider)

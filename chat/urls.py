@@ -1,21 +1,34 @@
 """The chat's addresses."""
 
-from django.urls import path
+from django.urls import URLPattern, URLResolver, include, path
 
-from . import views
+from .views import branches, conversations, turns
 
 app_name = "chat"
 
+of_message: list[URLPattern | URLResolver] = [
+    path("", turns.turn, name="turn"),
+    path("stop/", turns.stop, name="stop"),
+    path("edit/", turns.edit, name="edit"),
+    path("retry/", turns.retry, name="retry"),
+    path("continue/", turns.go_on, name="continue"),
+    path("delete/", branches.delete, name="delete"),
+    path("restore/", branches.restore, name="restore"),
+    path("fork/", branches.fork, name="fork"),
+]
+
+of_conversation: list[URLPattern | URLResolver] = [
+    path("", conversations.conversation, name="conversation"),
+    path("settings/", conversations.settings, name="settings"),
+    path("turns/", turns.turns, name="turns"),
+    path("messages/", turns.send, name="send"),
+    path("head/", branches.head, name="head"),
+    path("m/<uuid:message_id>/", include(of_message)),
+]
+
 urlpatterns = [
-    path("", views.new, name="new"),
-    path("sidebar/", views.sidebar, name="sidebar"),
-    path("c/", views.start, name="start"),
-    path("c/<uuid:conversation_id>/", views.conversation, name="conversation"),
-    path("c/<uuid:conversation_id>/messages/", views.send, name="send"),
-    path("c/<uuid:conversation_id>/turns/", views.turns, name="turns"),
-    path("c/<uuid:conversation_id>/settings/", views.configure, name="settings"),
-    path("c/<uuid:conversation_id>/m/<uuid:message_id>/", views.turn, name="turn"),
-    path("c/<uuid:conversation_id>/m/<uuid:message_id>/stop/", views.stop, name="stop"),
-    path("c/<uuid:conversation_id>/m/<uuid:message_id>/continue/", views.go_on, name="continue"),
-    path("c/<uuid:conversation_id>/m/<uuid:message_id>/retry/", views.retry, name="retry"),
+    path("", conversations.new, name="new"),
+    path("sidebar/", conversations.listed, name="sidebar"),
+    path("c/", conversations.start, name="start"),
+    path("c/<uuid:conversation_id>/", include(of_conversation)),
 ]

@@ -18,6 +18,7 @@ from chat.consumers import Page  # noqa: E402
 from . import demo  # noqa: E402
 from .lanes import LaneHandler  # noqa: E402
 from .origin import SameOriginOnly  # noqa: E402
+from .traffic import Traffic  # noqa: E402
 
 SOCKET = "/ws/"
 
@@ -25,7 +26,7 @@ http = LaneHandler()
 page_socket = SameOriginOnly(Page.as_asgi())
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
+async def _serve(scope: Any, receive: Any, send: Any) -> None:
     """Starts the host on the loop that serves: at lifespan, else with the first request."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
@@ -59,3 +60,6 @@ async def _lifespan(receive: Any, send: Any) -> None:
             await demo.stop()
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+
+application = Traffic(_serve)

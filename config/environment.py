@@ -13,6 +13,17 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
+# No wait for PostgreSQL is for ever: to connect, for an answer from a machine that is gone, for a statement,
+# for a lock, and for a transaction whose process has stopped in the middle. Each can be set in the address.
+POSTGRESQL = {
+    "connect_timeout": "3",  # seconds for each address of the host
+    "tcp_user_timeout": "10000",  # milliseconds
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "options": "-c statement_timeout=15s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s",
+    "application_name": "parley",
+}
 
 
 class Environment:
@@ -46,6 +57,14 @@ class Environment:
         if not value.isdecimal() or not least <= int(value) <= most:
             raise ImproperlyConfigured(f"{name} must be a whole number from {least} to {most}.")
         return int(value)
+
+    def choice(self, name: str, default: str, choices: list[str]) -> str:
+        """One of the choices, however its letters are written."""
+        value = self.text(name, default)
+        for each in choices:
+            if each.lower() == value.lower():
+                return each
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}.")
 
     def words(self, name: str) -> list[str]:
         return [word for word in self.text(name).replace(",", " ").split() if word]
@@ -106,7 +125,7 @@ class Environment:
                 "NAME": sqlite,
                 "CONN_MAX_AGE": None,
                 "OPTIONS": {
-                    "timeout": 20,
+                    "timeout": 5,  # seconds for which a statement waits for another process to finish writing
                     "transaction_mode": "IMMEDIATE",
                     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
                 },
@@ -125,7 +144,7 @@ class Environment:
             "PORT": str(parts.port or ""),
             "CONN_MAX_AGE": 600,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": dict(parse_qsl(parts.query)),
+            "OPTIONS": {**POSTGRESQL, **dict(parse_qsl(parts.query))},
         }
 
     def redis(self, name: str) -> str:

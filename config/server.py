@@ -1,9 +1,18 @@
-"""The web server in this process: uvicorn, with an exit that drains before it closes."""
+"""The web server in this process: uvicorn, with an exit that drains before it closes.
+
+first signal    /readyz 503, nothing new begins, running answers may end
+grace over      what still runs is kept, shown as interrupted, and offers Continue
+then            uvicorn's own shutdown: sockets closed with 1012, the host stopped, exit code 0
+second signal   that shutdown at once
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
+import os
+import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
@@ -20,11 +29,7 @@ CLOSE_SECONDS = 5  # for open connections, after the drain
 
 
 class DrainingServer(uvicorn.Server):
-    """At the first signal new work is refused, while answers go on and sockets stay open.
-
-    Its own shutdown (sockets closed with 1012) begins when the runs have ended or `grace` seconds are over. A
-    second signal begins it at once.
-    """
+    """See above. A second signal before the start has finished ends the process there and then."""
 
     def __init__(self, config: uvicorn.Config, *, grace: float, ready: Callable[[], None]) -> None:
         """`grace` in seconds; `ready` is called once, when connections are accepted."""
@@ -34,11 +39,15 @@ class DrainingServer(uvicorn.Server):
         self._draining: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if drain.draining():
+        if not drain.draining():
+            drain.begin()
+            # In a context of its own: the signal comes in the middle of somebody's request.
+            self._loop.call_soon_threadsafe(self._drain, context=contextvars.Context())
+        elif self.started:
             self.should_exit = True
-            return
-        drain.begin()
-        self._loop.call_soon_threadsafe(self._drain)
+        else:  # whatever the start waits for, such as a database that is locked, is not waited for twice
+            signal.signal(sig, signal.SIG_DFL)
+            os.kill(os.getpid(), sig)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -46,20 +55,25 @@ class DrainingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
+        if self.started and not drain.draining():
             self._ready()
 
     def _drain(self) -> None:
-        self._draining = self._loop.create_task(self._until_runs_ended())
+        self._draining = self._loop.create_task(self._until_work_ended())
 
-    async def _until_runs_ended(self) -> None:
-        log.info("Draining: running answers have %d s to end", self._grace)
-        answering = drain.answering()
-        if not await drain.runs_ended(self._grace):
-            log.info("Some answers have not ended; they are kept as far as they came")
-        elif answering:
-            await asyncio.sleep(FETCH_SECONDS)
-        self.should_exit = True
+    async def _until_work_ended(self) -> None:
+        try:
+            log.info("Draining: running answers have %d s to end", self._grace)
+            worked = drain.working()
+            if not await drain.work_ended(self._grace):
+                log.info("The time is over: what still runs is interrupted, and kept as far as it came")
+                if not await drain.interrupt():
+                    log.warning("The database does not take what was interrupted")
+            if worked:
+                await asyncio.sleep(FETCH_SECONDS)
+        finally:
+            log.info("Closing the sockets")
+            self.should_exit = True
 
 
 def configuration(host: str, port: int) -> uvicorn.Config:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import secrets
+import sys
 from pathlib import Path
 from typing import Any
 
 from providers.access import Secret
 
+from . import logs
 from .environment import Environment
 from .hosts import allowed_hosts, is_loopback
 from .master_keys import derive, load_master_keys
@@ -20,6 +23,8 @@ DATA_DIR = env.path("PARLEY_DATA_DIR", BASE_DIR / "var")
 HOST = env.text("PARLEY_HOST", "127.0.0.1")
 PORT = env.integer("PARLEY_PORT", 8000, least=0, most=65535)
 PUBLIC_URL = env.origin("PARLEY_PUBLIC_URL")
+LEASE_SECONDS = 15  # a host of live runs that renews nothing for so long has lost them
+HOLD_SECONDS = 60  # an open hold that is not renewed for so long belongs to a lost process
 DRAIN_SECONDS = env.integer("PARLEY_DRAIN_SECONDS", 30, least=0, most=3600)
 DEBUG = env.flag("PARLEY_DEBUG")
 
@@ -81,6 +86,7 @@ INSTALLED_APPS = [
     "gateway",
 ]
 MIDDLEWARE = [
+    "config.middleware.RequestIdentity",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.middleware.ContentSecurityPolicy",
@@ -131,7 +137,7 @@ if REDIS_URL:
         # Redis does not part its channels by database: the prefix keeps two installations apart.
         "CONFIG": {"hosts": [REDIS_URL], "prefix": f"parley-{derive(MASTER_KEYS[0], 'channels')[:12]}"},
     }
-    CACHES["default"] = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    CACHES["default"] = {"BACKEND": "config.cache.RedisOrMemory", "LOCATION": REDIS_URL}
 
 # People sign in by e-mail; accounts are made by the set-up page and by invitations, never by a public form
 AUTH_USER_MODEL = "accounts.User"
@@ -195,19 +201,10 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
-LOG_LEVEL = env.text("PARLEY_LOG_LEVEL", "INFO").upper()
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        "httpx": {"level": "WARNING"},
-        "uvicorn": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
-    },
-}
+# The name under which this process holds leases and logs: it must differ between processes and restarts, also
+# between those of containers, whose first process always has the same number.
+PROCESS_NAME = f"{os.uname().nodename}:{os.getpid()}:{secrets.token_hex(2)}"
 
-# The name under which this process holds leases: it must differ between processes and restarts.
-PROCESS_NAME = f"{os.uname().nodename}:{os.getpid()}"
+LOG_LEVEL = env.choice("PARLEY_LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
+LOG_FORMAT = env.choice("PARLEY_LOG_FORMAT", "text" if sys.stderr.isatty() else "json", ["json", "text"])
+LOGGING = logs.configuration(form=LOG_FORMAT, level=LOG_LEVEL, process=PROCESS_NAME)

@@ -90,22 +90,34 @@ class Process:
             timeout=60,
         )
 
-    def start(self) -> None:
+    def spawn(self, *options: str) -> None:
+        """Starts the process; does not wait until it serves."""
         with (self.folder / "serve.log").open("a") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", "--port", "0"],
+                [sys.executable, "manage.py", "serve", "--port", "0", *options],
                 cwd=ROOT,
                 env=self._environment,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
             )
+
+    def start(self, *options: str) -> None:
+        self.spawn(*options)
+        self.greeted()
+
+    def greeted(self) -> None:
+        """Waits until it says that it serves."""
+        assert self._process is not None
         assert self._process.stdout is not None
         for line in self._process.stdout:
             if found := re.search(r"http://\S+:(\d+)/", line):
                 self.url = f"http://localhost:{found[1]}"
                 return
         raise AssertionError((self.folder / "serve.log").read_text())
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def signal(self, number: signal.Signals) -> None:
         assert self._process is not None
@@ -124,14 +136,18 @@ class Process:
         self._process = None
         return code
 
+    def end(self) -> None:
+        """Kills the process if there is one."""
+        if self._process is not None:
+            self.kill()
+
     @contextmanager
     def running(self) -> Iterator[Process]:
         self.start()
         try:
             yield self
         finally:
-            if self._process is not None:
-                self.kill()
+            self.end()
 
 
 @dataclass

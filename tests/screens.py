@@ -32,6 +32,7 @@ from bootstrap import chromium  # noqa: E402
 from providers.simulator.server import ThreadServer  # noqa: E402
 from tests.browser import story  # noqa: E402
 from tests.browser.album import Album, at, click, offline, online, unfold, write  # noqa: E402
+from tests.browser.branch_album import branch_pages  # noqa: E402
 from tests.browser.chat import Model, answer, expect_status  # noqa: E402
 from tests.browser.storyteller import StoryTeller  # noqa: E402
 from tests.browser.watch import Watch  # noqa: E402
@@ -79,11 +80,15 @@ def first_visit(album: Album) -> Any:
     return page.context.storage_state()
 
 
-def conversations(album: Album) -> dict[str, str]:
-    """Fills the product; returns the ids of conversations by name."""
+def visitor_of(album: Album) -> Visitor:
     cookies = album.pages["1440x900"].context.cookies()
     session = next(cookie["value"] for cookie in cookies if cookie["name"] == "parley_session")
-    visitor = Visitor(album.url, session=session)
+    return Visitor(album.url, session=session)
+
+
+def conversations(album: Album) -> dict[str, str]:
+    """Fills the product; returns the ids of conversations by name."""
+    visitor = visitor_of(album)
     made = {}
     for question in story.OLDER:
         made[question] = ask(visitor, question)
@@ -219,11 +224,7 @@ def guest(album: Album, process: Process) -> None:
             page.get_by_role("button", name="Sign in").click()
             page.wait_for_url(album.url + "/")
         somebody.shoot("member-new-chat", "/")
-        page = somebody.pages["1440x900"]
-        cookies = page.context.cookies()
-        visitor = Visitor(
-            album.url, session=next(one["value"] for one in cookies if one["name"] == "parley_session")
-        )
+        visitor = visitor_of(somebody)
         conversation = ask(visitor, story.ARABIC)
         visitor.http.close()
         somebody.shoot("arabic", f"/c/{conversation}/")
@@ -254,7 +255,7 @@ def main(arguments: list[str]) -> int:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         watch = Watch(process.url)
         watch.expect_no_server()
-        watch.expect("status of 404")
+        watch.expect("status of 404", "status of 503")
         empty = Album(process.url, chosen.to, chosen.only, watch, browser, {})
         with empty.somebody() as newcomer:
             state = first_visit(newcomer)
@@ -265,6 +266,7 @@ def main(arguments: list[str]) -> int:
             made = conversations(owner)
             age(Path(data), dict(zip((made[name] for name in story.OLDER), (1, 1, 4, 12), strict=True)))
             chat_pages(owner, made, Model(vendor))
+            branch_pages(owner, visitor_of(owner))
             guest(owner, process)
         doors(empty)
         taken, faults = empty.taken, watch.verdict()

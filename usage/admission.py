@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
+
 from accounts import credentials
 from accounts.credentials import CredentialChoice
 from providers.catalogue import ModelSpec
@@ -19,7 +21,7 @@ from .estimates import Size
 from .models import Hold
 from .pricing import upper_bound_nano
 
-LEASE = timedelta(seconds=60)  # an open hold that is not renewed for so long belongs to a lost process
+LEASE = timedelta(seconds=settings.HOLD_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -121,6 +121,10 @@ class Attempt:
         except (KeyError, TypeError, AttributeError, UnicodeError):
             return
 
+    def said_anything(self) -> bool:
+        """Whether content came, so that no other attempt may follow."""
+        return bool(self.text_bytes or self.thinking_bytes or self.searches or self.content_at is not None)
+
     def finish(self, outcome: str, error: str = "") -> None:
         """Marks how it ended; the first call wins."""
         if self.duration_ms is not None:

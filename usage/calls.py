@@ -28,7 +28,7 @@ from providers import registry
 from providers.errors import AuthenticationError, ConnectionFailed, InterruptedStream, ProviderError
 from providers.types import MessageRequest, StreamEvent, Usage
 
-from . import known_models
+from . import context, known_models
 from .admission import Admitted, Asked, admit
 from .attempts import Attempt
 from .caller import Caller
@@ -84,6 +84,7 @@ class Call(AsyncIterator[StreamEvent]):
         return self._attempts[-1].usage if self._attempts else Usage()
 
     async def __aenter__(self) -> Self:
+        context.call.set(self._call_id)
         spec = await known_models.resolve(self._caller, self._request.model)
         asked = Asked(
             hold_id=uuid7(),
@@ -201,6 +202,8 @@ class Call(AsyncIterator[StreamEvent]):
             open_calls().settle_later(work)
         except Exception:
             log.exception("Call %s cannot be settled; the sweep will settle it from its hold", self._call_id)
+        log.info("Call ended: %s", attempts[-1].outcome)
+        context.call.set(None)
         return cancelled
 
 

@@ -13,6 +13,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -107,7 +108,8 @@ class OpenCalls:
 
     def _wind(self) -> None:
         if self._timer is None and (self._calls or self._unsettled):
-            self._timer = asyncio.get_running_loop().call_later(EVERY, self._ring)
+            # A context of its own: its lines in the log belong to no single call.
+            self._timer = asyncio.get_running_loop().call_later(EVERY, self._ring, context=Context())
 
     def _ring(self) -> None:
         self._storing = asyncio.get_running_loop().create_task(self.store_now())

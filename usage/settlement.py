@@ -129,6 +129,10 @@ def _lost_attempts(hold: Hold, seen: Usage | None) -> list[Attempt]:
     else:
         attempts = [Attempt.from_json(stored) for stored in hold.attempts] or [Attempt(number=1)]
     last = attempts[-1]
+    if seen is not None and seen.output_tokens and last.duration_ms is not None and not last.said_anything():
+        # What was seen belongs to a later attempt, which the hold had not stored yet.
+        last = Attempt(number=last.number + 1, asked=True)
+        attempts.append(last)
     if last.duration_ms is None:
         last.outcome, last.error = Outcome.INTERRUPTED, LOST
     if seen is not None:
@@ -194,16 +198,31 @@ def _better(
             continue
         elif line.source == Source.REPORTED:
             lines.append(_difference(line, known, Source.CORRECTED))
-        elif line.cost_nano > sum(earlier.cost_nano for earlier in known):
+        elif _raised(line, known, Tariff.from_json(hold.tariff)):
             lines.append(_difference(line, known, Source.ESTIMATED))
     return lines
 
 
+def _raised(line: LedgerLine, known: Sequence[LedgerLine], tariff: Tariff) -> bool:
+    """Raises an estimate to the larger of itself and what is known, number by number, with the cost of that.
+
+    Says whether it costs more than what is known.
+    """
+    for name in LedgerLine.BUCKETS:
+        setattr(line, name, max(getattr(line, name), sum(getattr(earlier, name) for earlier in known)))
+    usage = Usage(
+        **{name: getattr(line, name) for name in LedgerLine.BUCKETS},
+        service_tier=line.service_tier or None,
+        speed=line.speed or None,
+        inference_geo=line.inference_geo or None,
+    )
+    line.cost_nano = cost_nano(usage, tariff)
+    return line.cost_nano > sum(earlier.cost_nano for earlier in known)
+
+
 def _difference(line: LedgerLine, known: Sequence[LedgerLine], source: Source) -> LedgerLine:
-    least = None if source == Source.CORRECTED else 0
     for name in (*LedgerLine.BUCKETS, "cost_nano"):
-        difference = getattr(line, name) - sum(getattr(earlier, name) for earlier in known)
-        setattr(line, name, difference if least is None else max(least, difference))
+        setattr(line, name, getattr(line, name) - sum(getattr(earlier, name) for earlier in known))
     line.line = max(earlier.line for earlier in known) + 1
     line.source = source
     return line

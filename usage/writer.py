@@ -28,6 +28,7 @@ BATCH_SECONDS = 0.008  # a transaction takes no more work after this: others wai
 BATCH_SIZE = 100
 POSTGRESQL_THREADS = 4
 RETRY_FIRST, RETRY_MOST = 0.02, 1.0  # seconds between tries, doubling
+PASSING_STATES = {"25006", "40001", "40P01"}  # read-only; not serializable; deadlock (PostgreSQL, appendix A)
 SQLITE_ERROR = 1  # sqlite3's result code for a statement that can never succeed
 
 T = TypeVar("T")
@@ -65,7 +66,10 @@ class _Work:
 class Writer:
     """Runs functions in transactions on threads of its own; serves every event loop of the process."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "usage-writer", *, threads: int = POSTGRESQL_THREADS) -> None:
+        """`threads` on PostgreSQL; on SQLite it is one."""
+        self._name = name
+        self._most_threads = threads
         self._queue: SimpleQueue[_Work | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._starting = threading.Lock()
@@ -109,8 +113,8 @@ class Writer:
         with self._starting:
             if self._threads:
                 return
-            count = POSTGRESQL_THREADS if connection.vendor == "postgresql" else 1
-            names = [f"usage-writer-{number + 1}" for number in range(count)]
+            count = self._most_threads if connection.vendor == "postgresql" else 1
+            names = [f"{self._name}-{number + 1}" for number in range(count)]
             self._threads = [threading.Thread(target=self._serve, name=name, daemon=True) for name in names]
             for thread in self._threads:
                 thread.start()
@@ -120,7 +124,6 @@ class Writer:
             while (first := self._queue.get()) is not None:
                 batch = self._with_waiting(first)
                 try:
-                    connection.close_if_unusable_or_obsolete()
                     self._perform(batch)
                 except Exception as error:  # this thread must outlive whatever happens, or every call hangs
                     log.exception("Work on the database ended unexpectedly")
@@ -152,7 +155,7 @@ class Writer:
             except Exception as error:
                 if not taken:  # the transaction did not even begin
                     taken.append(waiting.popleft())
-                if len(taken) == 1 and not isinstance(error, OperationalError | InterfaceError):
+                if len(taken) == 1 and not may_pass(error):
                     taken[0].error = error
                 else:
                     # Which piece of work is the culprit is unknown, so each is tried on its own.
@@ -172,14 +175,13 @@ class Writer:
                 with write_turn(), transaction.atomic():
                     work.result = work.function()
                 return
-            except (OperationalError, InterfaceError) as error:
-                work.error = error
-                if not _may_pass(error) or time.monotonic() + pause > work.give_up_at:
-                    return
-                _drop_connection()
             except Exception as error:
                 work.error = error
-                return
+                if not may_pass(error):
+                    return
+                drop_connection()
+                if time.monotonic() + pause > work.give_up_at:
+                    return
             if self._stopping.wait(pause):
                 return
             pause = min(2 * pause, RETRY_MOST)
@@ -208,13 +210,19 @@ def _together(waiting: deque[_Work], taken: list[_Work]) -> None:
                 work.error = error
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether the same statement may succeed later: the database is away, restarting, locked or full."""
-    code = getattr(error.__cause__, "sqlite_errorcode", None)
-    return code is None or cast(int, code) & 0xFF != SQLITE_ERROR
+def may_pass(error: Exception) -> bool:
+    """Whether the same statement may succeed later: the database is away, restarting, locked, full, or
+    read-only for the time being.
+    """
+    cause = error.__cause__
+    if isinstance(error, OperationalError | InterfaceError):
+        code = getattr(cause, "sqlite_errorcode", None)
+        return code is None or cast(int, code) & 0xFF != SQLITE_ERROR
+    return getattr(cause, "sqlstate", None) in PASSING_STATES
 
 
-def _drop_connection() -> None:
+def drop_connection() -> None:
+    """Forgets this thread's connection; the next statement makes a new one."""
     try:
         connection.close()
     except Exception as error:  # a connection that is already dead may refuse to be closed

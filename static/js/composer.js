@@ -3,9 +3,10 @@
  * server has accepted it; while an answer is written, sending turns into stopping.
  */
 
-import { keepDraft, newId, readDraft } from "./drafts.js";
+import { keepDraft, newId, readDraft, whenUsed } from "./drafts.js";
+import { editLast } from "./edit.js";
 import { link } from "./link.js";
-import { showNotice } from "./notices.js";
+import { clearNotices, showNotice } from "./notices.js";
 
 const NEW = "new";
 
@@ -43,6 +44,13 @@ export class ChatComposer extends HTMLElement {
     document.addEventListener("keydown", (event) => this.#escape(event), { signal });
     document.addEventListener("click", (event) => this.#starter(event), { signal });
     window.addEventListener("pagehide", () => this.#keep(), { signal });
+    whenUsed(
+      () => this.key,
+      () => {
+        this.#draft.client = newId();
+      },
+      signal,
+    );
     this.#state(
       /** @type {import("./thread.js").LiveThread | null} */ (document.querySelector("live-thread"))
         ?.answering ?? "",
@@ -105,7 +113,9 @@ export class ChatComposer extends HTMLElement {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+    if (event.isComposing || event.keyCode === 229) return;
+    if (event.key === "ArrowUp" && !this.box.value && !event.shiftKey && editLast()) event.preventDefault();
+    if (event.key !== "Enter" || event.shiftKey) return;
     // On a touch keyboard Enter is the only way to begin a line.
     if (matchMedia("(pointer: coarse)").matches && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
@@ -155,12 +165,12 @@ export class ChatComposer extends HTMLElement {
     );
     ctx.request.body.set("client_id", this.#draft.client);
     if (thread?.lastMessage) ctx.request.body.set("parent", thread.lastMessage);
-    document.getElementById("composer-notice")?.replaceChildren();
+    clearNotices();
   }
 
   /** @param {CustomEvent} event */
   #answered({ detail: { ctx } }) {
-    if (ctx.response.status >= 400 || ctx.swap === "none") return;
+    if (ctx.response.status >= 400 || ctx.response.raw.redirected || ctx.swap === "none") return;
     const now = this.box.value;
     const rest = now.startsWith(this.#sent) ? now.slice(this.#sent.length).trimStart() : now;
     keepDraft(this.key, { text: "", client: "" });

@@ -33,6 +33,22 @@ export function keepDraft(conversation, draft) {
   }
 }
 
+/**
+ * Calls back when another tab is done with this draft, so that its id is used up.
+ * @param {() => string} conversation the draft's name now
+ * @param {() => void} used
+ * @param {AbortSignal} signal
+ */
+export function whenUsed(conversation, used, signal) {
+  window.addEventListener(
+    "storage",
+    ({ key, newValue }) => {
+      if (key === PREFIX + conversation() && newValue === null) used();
+    },
+    { signal },
+  );
+}
+
 /** crypto.randomUUID is there only on https and localhost. @returns {string} */
 export function newId() {
   if (typeof crypto.randomUUID === "function") return crypto.randomUUID();

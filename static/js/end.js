@@ -49,6 +49,7 @@ export class EndFollower {
     this.#button?.addEventListener("click", () => this.toEnd(), { signal });
     this.stay();
     this.#observer.observe(this.#thread);
+    this.#observer.observe(document.body); // What is around the thread grows by itself, too.
     const dock = document.querySelector(".dock");
     if (dock) this.#observer.observe(dock);
     this.#button?.toggleAttribute("hidden", true);
@@ -68,6 +69,13 @@ export class EndFollower {
   /** What changes the page next is part of the conversation: a reader at the end stays there. */
   stay() {
     if (this.#following) this.#settledAt = performance.now() + SETTLING;
+  }
+
+  /** The page was changed on purpose: who is at its end now follows it, who is not does not. */
+  look() {
+    this.#following = this.#distance() <= NEAR;
+    this.#settle();
+    this.#showButton();
   }
 
   #settle() {

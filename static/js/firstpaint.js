@@ -11,6 +11,12 @@ const SLICE = 12;
 /** In the order of the page. @type {Drawable[]} */
 const waiting = [];
 let begun = false;
+/** @type {() => void} */
+let finish = () => {};
+/** Done when all that the page was loaded with is drawn. @type {Promise<void>} */
+export const pageDrawn = new Promise((resolve) => {
+  finish = resolve;
+});
 
 /** @param {Drawable} view */
 export function draw(view) {
@@ -37,6 +43,7 @@ function drawUpwards(budget) {
     window.scrollBy(0, document.documentElement.scrollHeight - before);
   }
   if (waiting.length > 0) whenIdle(() => drawUpwards(SLICE));
+  else finish();
 }
 
 /** @param {() => void} work */

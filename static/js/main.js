@@ -14,7 +14,10 @@ import { link } from "./link.js";
 import { fetchWhenIdle } from "./maths.js";
 import { showModel } from "./models.js";
 import { keepPlace } from "./sidebar.js";
+import "./acts.js";
+import "./again.js";
 import "./composer.js";
+import "./earlier.js";
 import "./thread.js";
 
 keepPlace();

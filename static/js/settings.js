@@ -1,6 +1,11 @@
-/** The conversation's settings in a dialog; and which of them the chosen model has. */
+/** The conversation's settings in a dialog, as they are now; and which of them the chosen model has. */
 
 import { announce } from "./announce.js";
+import htmx from "./htmx.js";
+import { link } from "./link.js";
+
+/** Whether somebody changed the settings while the dialog was open: what is typed there comes first. */
+let stale = false;
 
 document.addEventListener("click", ({ target }) => {
   if (!(target instanceof Element)) return;
@@ -20,6 +25,37 @@ document.addEventListener("htmx:after:swap", () => {
   saved.removeAttribute("data-saved");
   announce("Saved. It holds from the next answer on.");
 });
+
+link.addEventListener("frame", (event) => {
+  const { type, conversation, what } = /** @type {CustomEvent} */ (event).detail;
+  if (type === "changed" && conversation === shown() && what.includes("settings")) refresh();
+});
+
+link.addEventListener("back", () => refresh());
+
+document.addEventListener(
+  "close",
+  ({ target }) => {
+    if (stale && target === dialog()) refresh();
+  },
+  true,
+);
+
+function refresh() {
+  stale = dialog()?.open ?? false;
+  if (stale || !shown()) return;
+  htmx.ajax("GET", `/c/${shown()}/settings/`, { target: "#settings-form", swap: "outerHTML" });
+}
+
+/** @returns {HTMLDialogElement | null} */
+function dialog() {
+  return document.querySelector("dialog#settings");
+}
+
+/** @returns {string} the conversation on the page, or "" */
+function shown() {
+  return document.querySelector("live-thread")?.getAttribute("conversation") ?? "";
+}
 
 /** @param {HTMLInputElement} model the chosen radio button */
 export function fitSettings(model) {

@@ -8,6 +8,8 @@ import { CLOSED, wait } from "./numbers.js";
 const ACKNOWLEDGE = 250;
 const QUIET = 1500;
 const STALE = 30_000;
+const TICK = 5000;
+const OPENING = 8000;
 
 /** @typedef {{conversation: string, after: () => Record<string, number>}} Followed */
 /** @typedef {{state: "joined" | "away" | "signed-out" | "no-right", retryAt: number}} LinkState */
@@ -26,6 +28,9 @@ export class Link extends EventTarget {
   #retry;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #acknowledge;
+  #acknowledgedAt = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #opening;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #quiet;
   #ended = false;
@@ -45,13 +50,15 @@ export class Link extends EventTarget {
     window.addEventListener("pagehide", () => this.#socket?.close());
     window.addEventListener("pageshow", () => this.wake());
     document.addEventListener("visibilitychange", () => this.#visibility());
+    this.#hiddenAt = Date.now();
+    this.#tick(Date.now());
     this.#connect();
   }
 
   /** Tries now, however long the wait would be. */
   wake() {
     if (this.#socket || this.#ended) return;
-    clearTimeout(this.#retry);
+    this.#tries = 0;
     this.#connect();
   }
 
@@ -64,6 +71,15 @@ export class Link extends EventTarget {
     } else {
       this.wake();
     }
+  }
+
+  /** A machine that slept under an open page tells it nothing, but its timers stood still. @param {number} before */
+  #tick(before) {
+    setTimeout(() => {
+      const now = Date.now();
+      if (now - before > STALE && !document.hidden) this.renew();
+      this.#tick(now);
+    }, TICK);
   }
 
   /** Begins anew with a socket that knows nothing: it is told what the page has, and sends the rest. */
@@ -89,7 +105,9 @@ export class Link extends EventTarget {
 
   /** Says how far the page is; many calls make one message. */
   acknowledge() {
-    this.#acknowledge ??= setTimeout(() => this.#sendFollow(), ACKNOWLEDGE);
+    // A hidden tab's timers come late, up to a minute; the server waits for this before it sends much more.
+    if (document.hidden && Date.now() - this.#acknowledgedAt >= ACKNOWLEDGE) this.#sendFollow();
+    else this.#acknowledge ??= setTimeout(() => this.#sendFollow(), ACKNOWLEDGE);
   }
 
   /** Says now what the page has; it is told which of its runs have ended, and shown those it does not know. */
@@ -107,17 +125,23 @@ export class Link extends EventTarget {
   #sendFollow() {
     clearTimeout(this.#acknowledge);
     this.#acknowledge = undefined;
+    this.#acknowledgedAt = Date.now();
     if (!this.#followed) return;
     const { conversation, after } = this.#followed;
     this.send({ type: "follow", conversation, after: after() });
   }
 
   #connect() {
+    clearTimeout(this.#retry);
     const socket = new WebSocket(this.#address);
     this.#socket = socket;
+    clearTimeout(this.#opening);
+    this.#opening = setTimeout(() => this.#lose(), OPENING);
     socket.addEventListener("open", () => {
-      this.#tries = 0;
+      if (socket !== this.#socket) return;
+      clearTimeout(this.#opening);
       clearTimeout(this.#quiet);
+      this.#tries = 0;
       this.#quiet = undefined;
       this.#tell("state", { state: "joined", retryAt: 0 });
       if (this.#before) this.#tell("back", {});
@@ -132,7 +156,7 @@ export class Link extends EventTarget {
     });
   }
 
-  /** The network is gone: the other end will not answer a closing, so nobody waits for it. */
+  /** The network is gone, or nobody opens: the other end will not answer a closing, so nobody waits for it. */
   #lose() {
     const socket = this.#socket;
     if (!socket) return;
@@ -143,6 +167,7 @@ export class Link extends EventTarget {
   /** @param {number} code */
   #closed(code) {
     this.#socket = null;
+    clearTimeout(this.#opening);
     if (code === CLOSED.signedOut || code === CLOSED.noRight) {
       this.#ended = true;
       this.#tell("state", { state: code === CLOSED.signedOut ? "signed-out" : "no-right", retryAt: 0 });
@@ -150,7 +175,8 @@ export class Link extends EventTarget {
     }
     const delay = code === CLOSED.badCommand ? wait(16, 1) : wait(this.#tries, Math.random());
     this.#tries += 1;
-    this.#retry = setTimeout(() => this.wake(), delay);
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#connect(), delay);
     const away = { state: "away", retryAt: Date.now() + delay };
     // A short break is nobody's business: the line appears only when it lasts.
     if (this.#tries > 3) this.#tell("state", away);

@@ -56,6 +56,47 @@ def expect_status(page: Page, status: str) -> None:
         expect(answer(page).locator(".turn-foot")).to_be_visible()
 
 
+def asked(page: Page, prompt: str, **script: object) -> str:
+    """Asks and waits for the end of the answer; returns the conversation's id."""
+    send(page, scripted(prompt, **script))
+    conversation = conversation_of(page)
+    expect_status(page, "completed")
+    return conversation
+
+
+def act(turn: Locator, name: str) -> Locator:
+    """What can be done under a turn, by the beginning of its name."""
+    turn.hover()
+    return turn.locator(".turn-acts").get_by_role("button", name=name)
+
+
+def pager(turn: Locator) -> Locator:
+    return turn.get_by_role("group", name="Version")
+
+
+def notice(page: Page) -> Locator:
+    """What is said above the composer."""
+    return page.locator("#composer-notice .notice")
+
+
+def focused(page: Page) -> str:
+    """The id of what has the focus."""
+    return str(page.evaluate("document.activeElement.id"))
+
+
+def fresh(page: Page) -> Page:
+    """The same address in another tab of the same browser."""
+    tab = page.context.new_page()
+    tab.goto(page.url)
+    return tab
+
+
+def mark(page: Page) -> Callable[[], bool]:
+    """Remembers the first drawn paragraph; whether the page still shows that very node, never loaded anew."""
+    page.evaluate("window.kept = document.querySelector('.answer p')")
+    return lambda: bool(page.evaluate("Boolean(window.kept?.isConnected)"))
+
+
 def conversation_of(page: Page) -> str:
     """Waits for the address of a conversation; returns its id."""
     page.wait_for_url(re.compile(r"/c/[0-9a-f-]{36}/$"))

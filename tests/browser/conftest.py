@@ -11,10 +11,12 @@ from django.test import Client
 from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.models import User
+from chat import drain
 from providers.access import Secret
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
 from tests.browser.chat import Model
+from tests.browser.line import Line
 from tests.browser.watch import Watch
 from tests.chat.conftest import owner as owner
 from tests.chat.conftest import server as server
@@ -104,8 +106,45 @@ def page(context: BrowserContext, server: LiveServer) -> Page:
 
 
 @pytest.fixture
+def line(server: LiveServer, watch: Watch) -> Iterator[Line]:
+    """A wire to the server that a test can cut."""
+    watch.expect_no_server()
+    with Line(server.port) as wire:
+        watch.origins.add(wire.url)
+        yield wire
+
+
+@pytest.fixture
+def wired(line: Line, new_context: Callable[..., BrowserContext], owner: User) -> Iterator[Page]:
+    """The owner's page behind that wire, on a new chat."""
+    context = new_context()
+    let_in(context, line.url, owner)
+    page = context.new_page()
+    page.goto(line.url)
+    yield page
+    context.close()
+
+
+@pytest.fixture
 def model(vendor: ThreadServer) -> Model:
     return Model(vendor)
+
+
+class Draining:
+    """Whether the server takes nothing new, as after a signal."""
+
+    def begin(self) -> None:
+        drain.begin()
+
+    def end(self) -> None:
+        drain._begun = False
+
+
+@pytest.fixture
+def draining() -> Iterator[Draining]:
+    state = Draining()
+    yield state
+    state.end()
 
 
 def let_in(context: BrowserContext, url: str, person: User) -> None:

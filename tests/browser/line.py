@@ -19,6 +19,8 @@ class Line:
         self.url = ""
         self._whole = True
         self._ends: set[asyncio.StreamWriter] = set()
+        self._sockets: set[asyncio.StreamWriter] = set()
+        self._frozen: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="line", daemon=True)
         self._server: asyncio.Server | None = None
@@ -39,6 +41,10 @@ class Line:
     def cut(self) -> None:
         """Drops every connection without a word, and lets no new one through."""
         self._call(self._cut())
+
+    def freeze(self) -> None:
+        """The sockets that are open now carry nothing any more, and nobody tells their ends."""
+        self._call(self._freeze())
 
     def mend(self, to: int | None = None) -> None:
         """Lets connections through again, perhaps to another port."""
@@ -66,6 +72,9 @@ class Line:
         for end in list(self._ends):
             end.transport.abort()
 
+    async def _freeze(self) -> None:
+        self._frozen |= self._sockets
+
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._whole:
             writer.transport.abort()
@@ -75,19 +84,27 @@ class Line:
         except OSError:
             writer.transport.abort()
             return
-        self._ends |= {writer, there_writer}
+        ends = {writer, there_writer}
+        self._ends |= ends
         try:
-            await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
+            begun = await reader.read(65536)
+            if b"upgrade: websocket" in begun.lower():
+                self._sockets |= ends
+            there_writer.write(begun)
+            await asyncio.gather(self._copy(reader, there_writer), self._copy(there_reader, writer))
         finally:
-            self._ends -= {writer, there_writer}
+            self._ends -= ends
+            self._sockets -= ends
+            self._frozen -= ends
             writer.transport.abort()
             there_writer.transport.abort()
 
-
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    close: Callable[[], None] = writer.close
-    with contextlib.suppress(OSError):
-        while chunk := await reader.read(65536):
-            writer.write(chunk)
-            await writer.drain()
-        close()
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        close: Callable[[], None] = writer.close
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(65536):
+                if writer in self._frozen:
+                    continue
+                writer.write(chunk)
+                await writer.drain()
+            close()

@@ -33,6 +33,10 @@ RUNNING = "Write the paragraph for the newsletter about the new ledger."
 THINKING = "Which of our twelve reports can we stop making?"
 LONG = "Write the whole manual for the new scanner."
 DECLINED = "Which of our competitors' accounts can you get into?"
+PAGED = "How do we tell the two suppliers that the order moves to spring?"
+REWORDED = "How do we tell the two suppliers, without naming a reason, that the order moves to spring?"
+STEP = "And the step after that?"
+EMPTIED = "Forget this again, please."
 PICTURE = "What does the floor plan of the exhibition look like?"
 
 _LEDGER_ANSWER = """**Take plan C.** It imports the same rows as D for about a third of the price, and it is the only one \
@@ -222,7 +226,22 @@ def _search() -> list[Json]:
     ]
 
 
+_LETTER = """Short, and the date first, so that nobody has to look for it:
+
+> **The order of 1 December moves to 2 March.** Prices and quantities stay as agreed. We know that you have planned \
+with December, and would like to hear by Friday what the change costs you.
+
+Send it to both on the same day; they talk to each other."""
+
 SCRIPTS: Mapping[str, Json] = {
+    PAGED: {"text": _LETTER, "thinking": False, "title": "Moving the order to spring"},
+    REWORDED: {"text": _LETTER.replace("We know", "We also know"), "thinking": False},
+    STEP: {
+        "text": "Count the boxes that are left, write the number on the sheet, and **sign it**. Then the next shelf.",
+        "thinking": False,
+        "title": "Stocktaking, step by step",
+    },
+    EMPTIED: {"text": "It is forgotten.", "thinking": False, "title": "Something to forget"},
     LEDGER: {"text": _LEDGER_ANSWER, "thinking": "Compare cost, speed and risk.", "title": LEDGER_TITLE},
     CODE: {"text": _CODE_ANSWER, "thinking": False},
     MATHS: {"text": _MATHS_ANSWER, "thinking": False},

@@ -72,6 +72,19 @@ def test_a_newcomer_comes_from_set_up_to_a_streamed_formatted_answer(newcomer: P
     assert_same_drawing(page, fresh)
 
 
+def test_a_refused_set_up_leads_to_the_first_wrong_field(newcomer: Page) -> None:
+    page = newcomer
+    expect(page.get_by_label("Organisation")).to_be_focused()
+    page.get_by_label("Organisation").fill("Harbour & Sons")
+    page.get_by_label("Your name").fill("Olga Marín")
+    page.get_by_label("E-mail").fill("owner@example.org")
+    page.get_by_label("Password").fill("password")
+    page.get_by_role("button", name="Make the owner's account").click()
+    expect(page.locator(".field-error")).to_be_visible()
+    expect(page.get_by_label("Password")).to_be_focused()
+    assert page.locator("[autofocus]").count() == 1
+
+
 def test_a_pasted_key_is_tried_and_then_its_models_are_on_offer(newcomer: Page) -> None:
     page = newcomer
     set_up(page)

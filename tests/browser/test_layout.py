@@ -216,8 +216,9 @@ def test_nothing_shifts_while_an_answer_streams(page: Page) -> None:
     assert sum(value for value, _nodes in shifts) < 0.01, json.dumps(shifts, indent=1)
 
 
-def at_end(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollHeight - innerHeight - scrollY < 3"))
+def expect_at_end(page: Page) -> None:
+    """The page comes to its end with the frame that draws what it received."""
+    page.wait_for_function("() => document.documentElement.scrollHeight - innerHeight - scrollY < 3")
 
 
 def hold(page: Page, deltas: int, *counts: int) -> None:
@@ -232,7 +233,7 @@ def test_the_page_follows_the_end_only_for_a_reader_who_is_there(page: Page, mod
     to_end = page.get_by_role("button", name="To the end")
     wait_received(page, pieces(PARAGRAPHS, 40, 20))
     expect(to_end).to_be_hidden()
-    assert at_end(page)
+    expect_at_end(page)
 
     page.mouse.move(700, 400)
     page.mouse.wheel(0, -600)
@@ -250,10 +251,10 @@ def test_the_page_follows_the_end_only_for_a_reader_who_is_there(page: Page, mod
 
     to_end.click()
     expect(to_end).to_be_hidden()
-    assert at_end(page)
+    expect_at_end(page)
     model.open("at-30")
     wait_received(page, pieces(PARAGRAPHS, 40, 35))
-    assert at_end(page)
+    expect_at_end(page)
 
     page.mouse.wheel(0, -900)
     expect(to_end).to_be_visible()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from accounts.models import User
-from chat import drain
 from chat.models import Message
 from tests.browser.chat import (
     EVENTS_BEFORE_TEXT,
@@ -20,6 +17,8 @@ from tests.browser.chat import (
     box,
     conversation_of,
     expect_status,
+    fresh,
+    notice,
     pieces,
     received,
     scripted,
@@ -27,10 +26,9 @@ from tests.browser.chat import (
     turns,
     wait_received,
 )
-from tests.browser.conftest import let_in
+from tests.browser.conftest import Draining
 from tests.browser.line import Line
 from tests.browser.watch import Watch
-from tests.live import LiveServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,19 +44,8 @@ def held(page: Page, prompt: str = "When is the tide?") -> str:
     return conversation
 
 
-def notice(page: Page) -> Any:
-    return page.locator("#composer-notice .notice")
-
-
 def questions() -> list[str]:
     return [message.text for message in Message.objects.filter(role="user").order_by("created_at")]
-
-
-@pytest.fixture
-def draining() -> Iterator[Callable[[], None]]:
-    """The server takes nothing new, as after a signal."""
-    yield drain.begin
-    drain._begun = False
 
 
 @pytest.mark.parametrize("way", ["button", "Escape"])
@@ -85,9 +72,7 @@ def test_stopping_keeps_what_came_and_offers_to_go_on(page: Page, model: Model, 
     sent = model.requests()[-1]["messages"]
     assert [message["role"] for message in sent] == ["user", "assistant", "user"]
     assert sent[1]["content"][0]["text"].strip() == half.strip()
-    fresh = page.context.new_page()
-    fresh.goto(page.url)
-    assert_same_drawing(page, fresh)
+    assert_same_drawing(page, fresh(page))
 
 
 def test_escape_closes_what_is_open_before_it_stops(page: Page, model: Model) -> None:
@@ -116,18 +101,6 @@ def test_stopping_before_the_first_word_offers_to_try_again(page: Page, model: M
     answer(page).get_by_role("button", name="Try again").click()
     expect_status(page, "completed")
     expect(turns(page)).to_have_count(2)
-
-
-def test_an_answer_stopped_in_one_tab_is_stopped_in_the_other(page: Page) -> None:
-    held(page)
-    other = page.context.new_page()
-    other.goto(page.url)
-    wait_received(other, pieces(TEXT, 10, 5))
-    other.get_by_role("button", name="Stop the answer").click()
-    for one in (page, other):
-        expect_status(one, "stopped")
-        expect(one.get_by_role("button", name="Send")).to_be_visible()
-    assert_same_drawing(page, other)
 
 
 def test_a_vendors_refusal_is_explained_and_can_be_tried_again(page: Page) -> None:
@@ -188,11 +161,11 @@ def test_a_refused_model_leaves_the_text_in_the_box(page: Page, watch: Watch, se
 
 
 def test_a_server_that_drains_says_so_and_the_text_stays(
-    page: Page, watch: Watch, draining: Callable[[], None], model: Model
+    page: Page, watch: Watch, draining: Draining, model: Model
 ) -> None:
     watch.expect("status of 503")
     held(page)
-    draining()
+    draining.begin()
     tab = page.context.new_page()
     tab.goto(page.url.split("/c/")[0])
     send(tab, "Is anybody there?")
@@ -206,27 +179,18 @@ def test_a_server_that_drains_says_so_and_the_text_stays(
     expect_status(page, "completed")
 
 
-def test_a_message_sent_without_a_server_stays_and_is_not_sent_twice(
-    server: LiveServer, owner: User, new_context: Callable, watch: Watch
-) -> None:
-    watch.expect_no_server()
-    with Line(server.port) as line:
-        watch.origins.add(line.url)
-        context = new_context()
-        let_in(context, line.url, owner)
-        page = context.new_page()
-        page.goto(line.url)
-        line.cut()
-        text = scripted("Hello?", text="Hello.")
-        send(page, text)
-        expect(notice(page)).to_contain_text("The server cannot be reached. Your message is kept here.")
-        expect(box(page)).to_have_value(text)
-        line.mend()
-        page.get_by_role("button", name="Send").click()
-        conversation_of(page)
-        expect_status(page, "completed")
-        expect(box(page)).to_have_value("")
-        context.close()
+def test_a_message_sent_without_a_server_stays_and_is_not_sent_twice(wired: Page, line: Line) -> None:
+    wired.wait_for_load_state()
+    line.cut()
+    text = scripted("Hello?", text="Hello.")
+    send(wired, text)
+    expect(notice(wired)).to_contain_text("The server cannot be reached. Your message is kept here.")
+    expect(box(wired)).to_have_value(text)
+    line.mend()
+    wired.get_by_role("button", name="Send").click()
+    conversation_of(wired)
+    expect_status(wired, "completed")
+    expect(box(wired)).to_have_value("")
     assert questions() == [text]
 
 

@@ -20,6 +20,8 @@ from tests.browser.chat import (
     box,
     conversation_of,
     expect_status,
+    fresh,
+    mark,
     pieces,
     received,
     scripted,
@@ -109,7 +111,7 @@ def test_a_killed_server_comes_back_and_the_page_with_it(
     page: Page, process: Process, line: Line, model: Model
 ) -> None:
     shown = answer(page).locator(".answer").inner_text()
-    page.evaluate("window.kept = document.querySelector('.answer p')")
+    unchanged = mark(page)
     box(page).fill("A draft")
     line.cut()
     process.kill()
@@ -120,12 +122,10 @@ def test_a_killed_server_comes_back_and_the_page_with_it(
     expect_status(page, "interrupted")
     expect(page.locator("#connection")).to_be_hidden()
     assert answer(page).locator(".answer").inner_text() == shown
-    assert page.evaluate("window.kept.isConnected")
+    assert unchanged()
     expect(box(page)).to_have_value("A draft")
     expect(answer(page).locator(".turn-cost")).to_contain_text("estimated")
-    fresh = page.context.new_page()
-    fresh.goto(page.url)
-    assert_same_drawing(page, fresh)
+    assert_same_drawing(page, fresh(page))
     model.open("half")
     answer(page).get_by_role("button", name="Continue").click()
     expect(turns(page)).to_have_count(4)

@@ -1,4 +1,4 @@
-/** Answers and turns on the page: numbers decide what is applied, and the finished turn takes the live one's place. */
+/** Answers on the page: numbers decide what is applied, and the finished turn takes the live one's place. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ page.CSS = { escape: (text) => text, supports: () => true };
 globalThis.CSS = page.CSS;
 const { AnswerView } = await import("../../static/js/answer.js");
 const { drawPage } = await import("../../static/js/firstpaint.js");
-const { mergeTurns, updateTurn } = await import("../../static/js/partials.js");
+const { updateTurn } = await import("../../static/js/partials.js");
 
 drawPage();
 
@@ -103,25 +103,6 @@ test("an answer that the server knows otherwise is drawn as the server has it", 
   const blocks = [{ type: "text", text: "New" }];
   updateTurn(document.getElementById("turn-a4"), turn("a4", { status: "interrupted", payload: { blocks } }));
   assert.equal(view.spoken, "New");
-});
-
-test("turns are merged by id: known ones updated, new ones added, and all others gone when it is the whole", () => {
-  const thread = document.createElement("div");
-  document.body.append(thread);
-  const done = (id) => turn(id, { status: "completed", payload: { blocks: [{ type: "text", text: id }] } });
-  mergeTurns(thread, [done("b1"), done("b2")], false);
-  const kept = document.getElementById("turn-b1");
-  mergeTurns(thread, [done("b2"), done("b3")], false);
-  assert.deepEqual(
-    [...thread.children].map(({ id }) => id),
-    ["turn-b1", "turn-b2", "turn-b3"],
-  );
-  mergeTurns(thread, [done("b1"), done("b4")], true);
-  assert.deepEqual(
-    [...thread.children].map(({ id }) => id),
-    ["turn-b1", "turn-b4"],
-  );
-  assert.equal(document.getElementById("turn-b1"), kept);
 });
 
 test("an answer that was cut in the middle of a tool's input shows what had come of it", () => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { page } from "./page.js";
 
-const { keepDraft, newId, readDraft } = await import("../../static/js/drafts.js");
+const { keepDraft, newId, readDraft, whenUsed } = await import("../../static/js/drafts.js");
 
 beforeEach(() => page.localStorage.clear());
 
@@ -39,4 +39,26 @@ test("ids are UUIDs, also where the browser makes none", () => {
   } finally {
     Object.defineProperty(crypto, "randomUUID", { value: randomUUID, configurable: true });
   }
+});
+
+test("a draft that another tab has sent gives up its id here, too", () => {
+  const stop = new page.AbortController();
+  let used = 0;
+  whenUsed(
+    () => "c1",
+    () => {
+      used += 1;
+    },
+    stop.signal,
+  );
+  const say = (key, newValue) =>
+    page.dispatchEvent(Object.assign(new page.Event("storage"), { key, newValue }));
+  say("parley:draft:c1", '{"text":"more","client":"id-1"}');
+  say("parley:draft:c2", null);
+  assert.equal(used, 0);
+  say("parley:draft:c1", null);
+  assert.equal(used, 1);
+  stop.abort();
+  say("parley:draft:c1", null);
+  assert.equal(used, 1);
 });

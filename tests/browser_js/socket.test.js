@@ -101,6 +101,78 @@ test("many frames make one acknowledgement", () => {
   assert.equal(FakeSocket.last.sent.length, 2);
 });
 
+test("a hidden tab acknowledges without a timer", (context) => {
+  const { link } = opened();
+  link.follow({ conversation: "c1", after: () => ({ r1: 5 }) });
+  FakeSocket.last.open();
+  mock.timers.tick(1000);
+  Object.defineProperty(page.document, "hidden", { value: true, configurable: true });
+  context.after(() => Object.defineProperty(page.document, "hidden", { value: false, configurable: true }));
+  for (let n = 0; n < 40; n += 1) link.acknowledge();
+  assert.equal(FakeSocket.last.sent.length, 2);
+  mock.timers.tick(250); // and the last of many is not left out
+  assert.equal(FakeSocket.last.sent.length, 3);
+});
+
+test("a restart is followed within a quarter of a second, and nothing is said", () => {
+  const { states } = opened();
+  for (let n = 0; n < 5; n += 1) {
+    FakeSocket.last.open();
+    mock.timers.tick(30);
+    FakeSocket.last.close(1012);
+    const count = FakeSocket.all.length;
+    mock.timers.tick(250);
+    assert.equal(FakeSocket.all.length, count + 1);
+  }
+  FakeSocket.last.open();
+  mock.timers.tick(5000);
+  assert.ok(states.every((state) => state === "joined"));
+});
+
+test("a socket that nobody opens is given up for another", () => {
+  opened();
+  assert.equal(FakeSocket.all.length, 1);
+  mock.timers.tick(8000);
+  mock.timers.tick(250);
+  assert.equal(FakeSocket.all.length, 2);
+  assert.equal(FakeSocket.all[0].readyState, 3);
+});
+
+test("after a sleep, seen by a clock that jumped, the socket is a new one", () => {
+  const { link } = opened();
+  let back = 0;
+  link.addEventListener("back", () => {
+    back += 1;
+  });
+  FakeSocket.last.open();
+  mock.timers.tick(20_000);
+  assert.equal(FakeSocket.all.length, 1);
+  mock.timers.setTime(Date.now() + 3_600_000);
+  mock.timers.tick(5000);
+  assert.equal(FakeSocket.all.length, 2);
+  FakeSocket.last.open();
+  assert.equal(back, 1);
+});
+
+test("a page that was hidden for long renews its socket, one that was hidden shortly keeps it", (context) => {
+  const { document } = page;
+  const turn = (hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new page.Event("visibilitychange"));
+  };
+  context.after(() => Object.defineProperty(document, "hidden", { value: false, configurable: true }));
+  opened();
+  FakeSocket.last.open();
+  turn(true);
+  mock.timers.tick(10_000);
+  turn(false);
+  assert.equal(FakeSocket.all.length, 1);
+  turn(true);
+  mock.timers.tick(31_000);
+  turn(false);
+  assert.ok(FakeSocket.all.length > 1);
+});
+
 test("a short break shows nothing, a longer one shows the line, and it goes away", () => {
   const { states } = opened();
   FakeSocket.last.open();

@@ -16,6 +16,7 @@ from chat import journal
 from chat.journal import Journal, Row
 from chat.live import LiveRun
 from chat.models import Conversation, JournalEntry, Message, Run
+from chat.notes import Notes
 from usage.writer import writer
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]
@@ -82,7 +83,7 @@ async def test_nothing_is_shown_before_it_is_stored(owner: User) -> None:
             seen.append([number for number, _events in live.rows])
 
     live.followers.add(Watcher())
-    committer = Journal()
+    committer = Journal(Notes())
     task = asyncio.create_task(committer.commit_forever())
     committer.append(live, START)
     await until(lambda: bool(seen))
@@ -101,7 +102,7 @@ async def test_only_the_culprit_of_a_failed_batch_ends(owner: User, monkeypatch:
         return store(rows)
 
     monkeypatch.setattr(journal, "store", choosy)
-    committer = Journal()
+    committer = Journal(Notes())
     task = asyncio.create_task(committer.commit_forever())
     committer.append(good, START)
     committer.append(bad, START)
@@ -116,13 +117,13 @@ async def test_while_the_database_is_away_events_wait_and_nothing_is_lost(
     live = await writer.run(lambda: running(owner))
     run, failures = writer.run, iter([OperationalError("gone"), OperationalError("gone")])
 
-    async def away(work: Callable[[], Any]) -> Any:
+    async def away(work: Callable[[], Any], **_: Any) -> Any:
         if (failure := next(failures, None)) is not None:
             raise failure
         return await run(work)
 
-    monkeypatch.setattr(journal.writer, "run", away)
-    committer = Journal()
+    monkeypatch.setattr(journal.committer, "run", away)
+    committer = Journal(Notes())
     task = asyncio.create_task(committer.commit_forever())
     committer.append(live, START)
     await until(lambda: live.seq == 1)
@@ -134,14 +135,14 @@ async def test_a_lost_commit_answer_stores_one_row(owner: User, monkeypatch: pyt
     live = await writer.run(lambda: running(owner))
     run, losses = writer.run, iter([True])
 
-    async def forgetful(work: Callable[[], Any]) -> Any:
+    async def forgetful(work: Callable[[], Any], **_: Any) -> Any:
         result = await run(work)
         if next(losses, False):
             raise OperationalError("the answer to the commit was lost")
         return result
 
-    monkeypatch.setattr(journal.writer, "run", forgetful)
-    committer = Journal()
+    monkeypatch.setattr(journal.committer, "run", forgetful)
+    committer = Journal(Notes())
     task = asyncio.create_task(committer.commit_forever())
     committer.append(live, START)
     await until(lambda: live.seq == 1)
@@ -151,7 +152,7 @@ async def test_a_lost_commit_answer_stores_one_row(owner: User, monkeypatch: pyt
 
 async def test_the_last_events_are_taken_out_for_the_last_write(owner: User) -> None:
     live = await writer.run(lambda: running(owner))
-    committer = Journal()
+    committer = Journal(Notes())
     committer.append(live, START)
     assert await committer.take(live) == [START]
     committer.show(live, [START])

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from chat import generation, reading, recovery
+from chat import reading, recovery
 from chat.models import Conversation, JournalEntry, Message, Run
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]
@@ -64,16 +64,12 @@ async def test_a_run_that_was_told_to_stop_is_stopped(owner: User) -> None:
     assert (await reading.read(lambda: Run.objects.get())).status == "stopped"
 
 
-async def test_without_content_it_is_started_again_but_only_once(
-    owner: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    launched: list[Run] = []
-    monkeypatch.setattr(generation, "launch", launched.append)
+async def test_without_content_it_is_started_again_but_only_once(owner: User) -> None:
     run = await reading.read(lambda: lost(owner))
     await recovery.recover(run)
-    assert [(one.status, one.attempts, one.fence) for one in launched] == [("queued", 1, 2)]
-    await recovery.recover(await reading.read(lambda: Run.objects.get()))
-    assert len(launched) == 1
+    again = await reading.read(lambda: Run.objects.get())
+    assert (again.status, again.attempts, again.fence) == ("queued", 1, 2)
+    await recovery.recover(again)
     assert (await reading.read(lambda: Run.objects.get())).status == "interrupted"
 
 
@@ -92,11 +88,34 @@ async def test_of_two_claimers_one_wins(owner: User) -> None:
     assert (claimed.status, claimed.fence) == ("interrupted", 2)
 
 
-def test_a_lease_is_watched_for_a_whole_period_by_our_own_clock(owner: User) -> None:
+def watch(run: Run, *looks: float) -> list[Run]:
+    """What a watch says at the last of these looks, in seconds of its own clock."""
+    watch = recovery.Watch()
+    verdicts = [watch.stood_still([run], at) for at in looks]
+    return verdicts[-1]
+
+
+def test_a_lease_that_stood_still_for_a_whole_period_is_lost(owner: User) -> None:
     run = lost(owner)
-    first = recovery._watch(None, run, now=100.0)
-    assert recovery._watch(first, run, now=114.0).since == 100.0
+    assert watch(run, 100, 105, 110, 114) == []
+    assert watch(run, 100, 105, 110, 115) == [run]
+
+
+def test_a_lease_that_moved_is_watched_anew(owner: User) -> None:
+    run, watching = lost(owner), recovery.Watch()
+    for at in (100, 105, 110):
+        assert watching.stood_still([run], at) == []
     run.lease_until = timezone.now()
-    assert recovery._watch(first, run, now=114.0).since == 114.0, "it moved: its host lives"
-    run.fence = 2
-    assert recovery._watch(first, run, now=114.0).since == 114.0
+    assert watching.stood_still([run], 115) == []
+    assert watching.stood_still([run], 120) == []
+    run.fence += 1
+    assert watching.stood_still([run], 125) == []
+    assert watching.stood_still([run], 130) == []
+
+
+def test_after_a_time_without_looks_every_lease_is_watched_anew(owner: User) -> None:
+    """The database was away, or this process was frozen: nobody could renew what it would now take."""
+    run = lost(owner)
+    assert watch(run, 100, 105, 160) == []
+    assert watch(run, 100, 105, 160, 165, 170) == []
+    assert watch(run, 100, 105, 160, 165, 170, 175) == [run]

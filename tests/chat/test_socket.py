@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from django.contrib.sessions.models import Session
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -16,9 +17,12 @@ from websockets.sync.client import connect
 
 from accounts.models import User
 from chat import sockets
+from chat.events import Notice
+from chat.feed import FRAMES_MOST, OUTSTANDING_MOST, Feed
 from chat.host import host
+from providers.simulator.server import ThreadServer
 from tests.chat.conftest import CLAUDE
-from tests.live import LiveServer, Visitor
+from tests.live import Listener, LiveServer, Visitor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]
 
@@ -174,3 +178,44 @@ def test_only_the_owners_pages_hear_of_a_conversation(
         mine.hear_until("changed")
         theirs.say(type="follow", conversation=str(uuid4()))
         assert theirs.hear()["type"] == "notice", "the first frame that the stranger ever hears"
+
+
+def hear_to_the_end(page: Listener) -> None:
+    """Reads as a page does: says what it has after every frame."""
+    while (frame := page.hear())["type"] != "finished":
+        if frame["type"] in {"events", "state"}:
+            page.say(type="follow", conversation=frame["conversation"], after={frame["run"]: frame["seq"]})
+
+
+def test_what_a_page_does_not_acknowledge_is_bounded_and_comes_when_it_does(
+    visitor: Visitor, vendor: ThreadServer
+) -> None:
+    script = json.dumps({"text": "word " * 140_000, "deltas": 300, "gates": {"both": 3}})
+    conversation, (_question, answer) = visitor.start(f"Go.\n[[simulate {script}]]", CLAUDE)
+    follow = {"type": "follow", "conversation": conversation, "after": {answer.run: 0}}
+    with visitor.listen() as silent, visitor.listen() as reader:
+        for page in (silent, reader):
+            page.say(**follow)
+            page.hear_until("events")
+        httpx.post(f"{vendor.base_url}/_simulator/gates/both").raise_for_status()
+        hear_to_the_end(reader)
+        silent.say(type="follow", conversation=str(uuid4()))
+        while silent.hear()["type"] != "notice":
+            pass
+        heard = len(silent.text)
+        assert heard < 2 * OUTSTANDING_MOST, "the rest waits until the page says that it has this"
+        silent.say(type="follow", conversation=conversation, after=silent.numbers)
+        hear_to_the_end(silent)
+    whole = visitor.turns(conversation)[-1].text
+    assert len(whole) > 690_000
+    assert whole.startswith(silent.text)
+
+
+async def test_a_page_that_takes_no_frames_is_cut(owner: User) -> None:
+    async def stall(_text: str) -> None:
+        await asyncio.Event().wait()
+
+    feed = Feed(stall)
+    for _ in range(FRAMES_MOST + 2):
+        feed.put(Notice("n", "t"))
+    assert feed.overflows

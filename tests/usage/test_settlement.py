@@ -98,6 +98,38 @@ def test_who_comes_second_and_saw_more_adds_the_difference() -> None:
     assert settle(held, [cut(text=14)]).cost_nano == CUT  # knew less: nothing
 
 
+def test_an_estimate_that_is_raised_costs_what_its_tokens_cost() -> None:
+    held = hold(seen=[cut(text=7, outcome=None)], expires=-1)
+    sweep_expired()
+    settle(held, [cut(text=35)])
+    first, second = lines(held.call_id)
+    tokens = {
+        name: getattr(first, name) + getattr(second, name) for name in ("input_tokens", "output_tokens")
+    }
+    assert (
+        first.cost_nano + second.cost_nano
+        == tokens["input_tokens"] * 2_000 + tokens["output_tokens"] * 10_000
+    )
+    assert min(second.input_tokens, second.output_tokens, second.cost_nano) >= 0
+
+
+def test_what_was_seen_after_an_attempt_that_failed_is_charged_to_the_next_one() -> None:
+    """The process was lost before its hold had stored the second attempt."""
+    refused = cut(text=0, outcome="failed")
+    refused.free = True
+    settlement = settle_lost(hold(seen=[refused]).call_id, Usage(input_tokens=40, output_tokens=9))
+    assert settlement is not None
+    assert settlement.cost_nano == 40 * 2_000 + 9 * 10_000
+    assert settlement.outcome == "interrupted"
+
+
+def test_what_was_seen_of_an_attempt_that_failed_late_is_charged_once() -> None:
+    held = hold(seen=[cut(text=35, outcome="failed")])
+    settlement = settle_lost(held.call_id, Usage(input_tokens=40, output_tokens=9))
+    assert settlement is not None
+    assert [line.attempt for line in lines(held.call_id)] == [1]
+
+
 def test_an_estimate_never_replaces_the_vendors_count() -> None:
     held = hold()
     settle(held, [reported()])

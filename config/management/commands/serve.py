@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import signal
+import sys
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
 
 import uvloop
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connection
+from django.db import Error, connection
 
 from accounts import first_visit, sealing
-from config import data_lock
+from config import data_lock, faults
 from config.hosts import is_loopback
 from config.server import DrainingServer, configuration
 from usage import triggers
+
+SHARE_KEYS = (
+    "All servers of one database need the same keys: give each the same PARLEY_SECRET_KEYS, or the same file."
+)
 
 
 class Command(BaseCommand):
@@ -32,30 +39,54 @@ class Command(BaseCommand):
         host, port = options["host"], options["port"]
         if is_loopback(host) != is_loopback(settings.HOST):
             raise CommandError("Set PARLEY_HOST to bind elsewhere: other settings depend on it.")
-        try:
-            if connection.vendor == "sqlite":
-                data_lock.take(settings.DATA_DIR)
-            if not options["no_migrate"]:
-                call_command("migrate", interactive=False, verbosity=0)
-            sealing.check_keys()
-            triggers.check_triggers()
-        except (data_lock.FolderInUse, sealing.KeysMissing, triggers.TriggersMissing) as error:
-            raise CommandError(str(error)) from None
+        logging.captureWarnings(True)
+        # Until the server listens for it: the first process of a container would ignore this signal.
+        signal.signal(signal.SIGTERM, _leave)
+        code = self._prepare(migrate=not options["no_migrate"])
         config = configuration(host, port)
         listening = config.bind_socket()
         server = DrainingServer(
             config,
             grace=settings.DRAIN_SECONDS,
-            ready=partial(self._greet, host, listening.getsockname()[1]),
+            ready=partial(self._greet, host, listening.getsockname()[1], code),
         )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(server.serve(sockets=[listening]))
         if not server.started:
             raise CommandError("The server did not start; the lines above say why.")
 
-    def _greet(self, host: str, port: int) -> None:
+    def _prepare(self, *, migrate: bool) -> str | None:
+        """The checks without which nothing may be served; returns the set-up code if one is needed.
+
+        Raises CommandError.
+        """
+        embedded = connection.vendor == "sqlite"
+        try:
+            if embedded:
+                data_lock.take(settings.DATA_DIR)
+            if migrate:
+                call_command("migrate", interactive=False, verbosity=0)
+            sealing.check_keys(shared=not embedded)
+            triggers.check_triggers()
+            return first_visit.code_to_print()
+        except sealing.KeysMissing as error:
+            raise CommandError(str(error) if embedded else f"{error} {SHARE_KEYS}") from None
+        except (data_lock.FolderInUse, triggers.TriggersMissing) as error:
+            raise CommandError(str(error)) from None
+        except Error as error:
+            if not faults.database_is_away(error):
+                raise
+            raise CommandError(f"The database does not answer. {faults.first_line(error)}") from None
+        finally:
+            connection.close()  # this thread needs it no more
+
+    def _greet(self, host: str, port: int, code: str | None) -> None:
         shown = "localhost" if is_loopback(host) else host
         self.stdout.write(f"Parley is at {settings.PUBLIC_URL or f'http://{shown}:{port}/'}")
-        if (code := first_visit.code_to_print()) is not None:
+        if code is not None:
             self.stdout.write(f"Set-up code: {code}")
         self.stdout.flush()
+
+
+def _leave(*_: object) -> NoReturn:
+    sys.exit(0)
