@@ -15,6 +15,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from bench.load import Load
 from bench.pages import RATE, WAIT_SECONDS, Page, Stream, prompt
@@ -30,6 +31,29 @@ QUIET = 30.0  # CPU milliseconds per second below which a server counts as at re
 QUIET_WAIT = 20.0
 
 
+class Server(Protocol):
+    """What a level measures: a process, or several that do one load's work together."""
+
+    @property
+    def label(self) -> str: ...
+
+    def cpu(self) -> float: ...
+
+    def rss(self) -> int: ...
+
+    def check(self) -> None: ...
+
+
+class Parts(Protocol):
+    """Everything that works for a load, one by one: the processes of the server, and what is beside it."""
+
+    async def look(self) -> None:
+        """Finds the processes that are new."""
+
+    def cpu(self) -> dict[str, float]:
+        """Milliseconds so far, by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """CPU milliseconds so far of everyone, and CPU seconds of the whole machine."""
@@ -39,6 +63,7 @@ class Sample:
     simulator: float
     client: float
     busy: float
+    parts: dict[str, float]
 
 
 @dataclass(slots=True)
@@ -54,6 +79,7 @@ class Level:
     )  # delta sent by the simulator -> its frame here, all deltas
     steady_delays: list[float] = field(default_factory=list)
     cpu: float = 0.0  # ms of the server per 1,000 deltas, steady window
+    parts: dict[str, float] = field(default_factory=dict)  # the same of each part, where parts are known
     cpu_with_start: float = 0.0  # the same from the first POST to the last end
     start_cpu: float = 0.0  # ms of the server per stream, from the first POST to the last first frame
     start_seconds: float = 0.0  # from the first POST to the last first frame
@@ -69,20 +95,25 @@ class Level:
     rss_peak: int = 0
     deltas: int = 0
     expected: int = 0
+    fetched: int = 0  # of the deltas, with the finished turn instead of by the socket
     problems: list[str] = field(default_factory=list)
 
 
 class Meter:
     """Looks at the server, the simulator and this program."""
 
-    def __init__(self, server: Process, simulator: Process) -> None:
-        self._server, self._simulator = server, simulator
+    def __init__(self, server: Server, simulator: Process, parts: Parts | None = None) -> None:
+        self._server, self._simulator, self._parts = server, simulator, parts
         self.peak = 0
 
-    def sample(self) -> Sample:
+    async def sample(self) -> Sample:
+        parts = {}
+        if self._parts is not None:
+            await self._parts.look()
+            parts = self._parts.cpu()
         busy = machine_seconds()
         mine = cpu_of(os.getpid())
-        return Sample(time.monotonic(), self._server.cpu(), self._simulator.cpu(), mine, busy)
+        return Sample(time.monotonic(), self._server.cpu(), self._simulator.cpu(), mine, busy, parts)
 
     async def watch_memory(self) -> None:
         while True:
@@ -105,9 +136,10 @@ async def measure(
     load: Load,
     streams: int,
     seconds: float,
-    server: Process,
+    server: Server,
     simulator: Process,
     *,
+    parts: Parts | None = None,
     lead: float = 1.0,
     rounds: int | None = None,
 ) -> Level:
@@ -115,7 +147,7 @@ async def measure(
 
     Problems of single streams are in the result; a dead server raises NotStarted.
     """
-    meter = Meter(server, simulator)
+    meter = Meter(server, simulator, parts)
     level = Level(load.name, streams)
     await meter.quiet()
     level.rss_before = server.rss()
@@ -127,10 +159,11 @@ async def measure(
         for _ in range(usual if rounds is None else rounds):
             await load.ready(pages)
             await _ask(pages, deltas)
+            await load.fetch_rest(pages, deltas)
             _read(level, pages, deltas)
             await asyncio.sleep(0.15)
         level.delays.clear()
-        level.deltas = level.expected = 0
+        level.deltas = level.expected = level.fetched = 0
         await meter.quiet()
         await _long(level, load, pages, lead, seconds, meter)
     finally:
@@ -149,22 +182,23 @@ async def _long(
     gc.disable()
     try:
         await load.ready(pages)
-        begun = meter.sample()
+        begun = await meter.sample()
         asking = asyncio.create_task(_ask(pages, deltas))
         await _all([page.first for page in pages], WAIT_SECONDS)
-        shown = meter.sample()
+        shown = await meter.sample()
         await asyncio.sleep(MARGIN)
-        opened = meter.sample()
+        opened = await meter.sample()
         first = min((page.stream.first_at for page in pages if page.stream.first_at), default=0) / 1e9
         until = min(opened.at + seconds, first + deltas / RATE - MARGIN)
         await asyncio.sleep(max(0.0, until - time.monotonic()))
-        closed = meter.sample()
+        closed = await meter.sample()
         await asking
-        over = meter.sample()
+        over = await meter.sample()
     finally:
         gc.enable()
         watching.cancel()
     level.rss_peak = max(meter.peak, level.rss_before)
+    await load.fetch_rest(pages, deltas)
     await load.compare(pages)
     shown_at = _read(level, pages, deltas)
     streams = [page.stream for page in pages if page.stream.first_at]
@@ -188,6 +222,8 @@ def _steady(
     frames = sum(opened.at <= now / 1e9 < closed.at for page in pages for now, _ in page.stream.frames)
     level.steady_delays = inside
     level.cpu = (closed.server - opened.server) / max(1, len(inside)) * 1000
+    parts = {name: cpu - opened.parts.get(name, 0.0) for name, cpu in closed.parts.items()}
+    level.parts = {name: cpu / max(1, len(inside)) * 1000 for name, cpu in parts.items()}
     level.deltas_per_second = len(inside) / level.window
     level.frames_per_second = frames / level.window
     spent = 1000 * level.window
@@ -195,7 +231,8 @@ def _steady(
     level.client_load = (closed.client - opened.client) / spent
     level.simulator_load = (closed.simulator - opened.simulator) / spent
     busy = (closed.busy - opened.busy) / level.window
-    level.others_load = max(0.0, busy - level.server_load - level.client_load - level.simulator_load)
+    ours = sum(parts.values()) / spent if parts else level.server_load
+    level.others_load = max(0.0, busy - ours - level.client_load - level.simulator_load)
     level.machine_load = busy / (os.cpu_count() or 1)
 
 
@@ -224,10 +261,12 @@ def _read(level: Level, pages: list[Page], deltas: int) -> list[tuple[int, float
     for page in pages:
         stream = page.stream
         seen = _deltas(page, stream)
-        if len(seen) != deltas:
-            stream.problem = stream.problem or f"{len(seen)} deltas came, {deltas} were sent"
+        came = len(seen) + len(stream.fetched)
+        if came != deltas:
+            stream.problem = stream.problem or f"{came} deltas came, {deltas} were sent"
         everything += seen
-        level.deltas += len(seen)
+        level.deltas += came
+        level.fetched += len(stream.fetched)
         level.expected += deltas
         if stream.first_at:
             level.first.append((stream.first_at - stream.sent_at) / 1e6)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from urllib.parse import urlencode, urlsplit
 
 from bench.pages import Page, ParleyPage, RelayPage, Site
+from bench.processes import Stage
 from bench.wire import Answer, Broken, Http, request
 
+PROVIDER, MODEL = "anthropic", "claude-sonnet-5-5"
+EMAIL, PASSWORD = "owner@bench.invalid", "measure twice, cut once"
 PREPARED_AT_ONCE = 8
 
 
@@ -25,6 +30,10 @@ class Load(ABC):
         """Makes the pages ready to ask again."""
         for page in pages:
             page.begin()
+
+    @abstractmethod
+    async def fetch_rest(self, pages: list[Page], deltas: int) -> None:
+        """Fetches what is shown with the finished turn alone, where that is so."""
 
     @abstractmethod
     async def compare(self, pages: list[Page]) -> None:
@@ -45,6 +54,9 @@ class RelayLoad(Load):
             pages.append(page)
         return pages
 
+    async def fetch_rest(self, pages: list[Page], deltas: int) -> None:
+        pass  # every delta is a frame
+
     async def compare(self, pages: list[Page]) -> None:
         pass  # nothing is kept
 
@@ -52,12 +64,26 @@ class RelayLoad(Load):
 class Parley(Load):
     """Each page belongs to a person of its own: pages of one person hear of each other's answers."""
 
-    name = "parley"
-
-    def __init__(self, site: Site, sessions: list[str]) -> None:
+    def __init__(self, site: Site, sessions: list[str], name: str = "parley") -> None:
+        self.name = name
         self._site = site
         self._sessions = sessions
         self._pages: list[ParleyPage] = []
+
+    @classmethod
+    async def of_people(cls, stage: Stage, address: str, count: int, *, fetches: bool) -> Parley:
+        """Makes the first account and its people, all of whom are signed in. Raises NotStarted or Broken."""
+        stage.command("manage.py", "createuser", "--email", EMAIL, "--password", PASSWORD, "--role", "owner")
+        made = json.loads(stage.command("-m", "bench.people", str(max(0, count - 1))))
+        model, cookies = f"{PROVIDER}/{MODEL}", made["cookies"]
+        site = Site(address, model, cookies["session"], cookies["csrf"], fetches=fetches)
+        self = cls(site, made["sessions"])
+        await self.sign_in(EMAIL, PASSWORD)
+        return self
+
+    def at(self, name: str, address: str, listens_at: str = "") -> Parley:
+        """The same people, with conversations and pages of their own, at other addresses."""
+        return Parley(replace(self._site, address=address, listens_at=listens_at), self._sessions, name)
 
     async def sign_in(self, email: str, password: str) -> None:
         """Signs the first account in through the page, as a browser does. Raises Broken."""
@@ -99,6 +125,12 @@ class Parley(Load):
         for page in pages:
             assert isinstance(page, ParleyPage)
             await page.connect()
+
+    async def fetch_rest(self, pages: list[Page], deltas: int) -> None:
+        if self._site.listens_at:
+            for page in pages:
+                assert isinstance(page, ParleyPage)
+                await page.fetch_rest(deltas)
 
     async def compare(self, pages: list[Page]) -> None:
         for page in pages[:: max(1, len(pages) // 50)]:

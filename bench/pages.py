@@ -22,6 +22,7 @@ from bench.wire import Broken, Http, Socket, request
 RATE = 20  # deltas per second of a stream
 WAIT_SECONDS = 60.0
 ACKNOWLEDGE = 0.25  # seconds from the first unacknowledged frame to `follow`; as in static/js/socket.js
+STAMP = re.compile(r"(?<![\w-])\d{9,}(?![\w-])")  # the text of a delta, in a turn
 SIDEBAR = 0.12  # seconds from the last `changed` to fetching the sidebar; as in static/js/sidebar.js
 
 
@@ -40,6 +41,7 @@ class Stream:
     answered_at: int = 0
     first_at: int = 0
     ended_at: int = 0
+    fetched: list[int] = field(default_factory=list)  # the last stamps, if they came with the finished turn
     problem: str = ""
 
 
@@ -135,7 +137,10 @@ _head = msgspec.json.Decoder(Head).decode
 
 @dataclass(slots=True)
 class Site:
-    """Where Parley is, and what its pages must know. fetches: pages also fetch what frames tell them to."""
+    """Where Parley is, and what its pages must know.
+
+    listens_at: where the pages' sockets are, if not there. fetches: they also fetch what frames tell them to.
+    """
 
     address: str
     model: str
@@ -143,6 +148,7 @@ class Site:
     csrf_cookie: str
     csrf: str = ""
     fetches: bool = False
+    listens_at: str = ""
 
     @property
     def place(self) -> tuple[str, int]:
@@ -177,8 +183,9 @@ class ParleyPage(Page):
         self.conversation, self.parent = pushed.strip("/").rpartition("/")[2], turns[-1]
 
     async def open(self) -> None:
-        headers = {"Origin": self._site.address, "Cookie": self._cookies}
-        self.socket = await Socket.open(*self._site.place, headers, self._on_text)
+        address = self._site.listens_at or self._site.address
+        headers = {"Origin": address, "Cookie": self._cookies}
+        self.socket = await Socket.open(*host_port(address), headers, self._on_text)
         self._follow()
 
     async def connect(self) -> None:
@@ -203,6 +210,19 @@ class ParleyPage(Page):
         """The turn of the answer that was shown, as a fresh page gets it."""
         message = next((_frame(payload).message for _now, payload in self.stream.frames), "")
         return await self._get(f"/c/{self.conversation}/m/{message}/")
+
+    async def fetch_rest(self, deltas: int) -> None:
+        """Fetches the turn if not all deltas came by the socket, and takes those from it that follow them.
+
+        What an answer's last write stores is in no journal, so another process than the run's shows it with
+        the finished turn.
+        """
+        shown = "".join(text for _now, text in self.texts(self.stream)).split()
+        if len(shown) < deltas and self.stream.ended_at:
+            kept = STAMP.findall(await self.kept())
+            stamps = [int(stamp) for stamp in kept]
+            if kept[: len(shown)] == shown and stamps == sorted(set(stamps)):
+                self.stream.fetched = stamps[len(shown) :]
 
     async def _get(self, path: str) -> str:
         http = await Http.open(*self._site.place)

@@ -87,8 +87,18 @@ class Process:
         """Bytes of resident memory now."""
         return int(psutil.Process(self.pid).memory_info().rss)
 
+    @property
+    def label(self) -> str:
+        return f"process {self.pid}"
+
+    def end(self, *, at_once: bool) -> None:
+        """Tells it to end; `stop` waits for that."""
+        if at_once:
+            self._child.kill()
+        else:
+            self._child.terminate()
+
     def stop(self) -> None:
-        self._child.terminate()
         try:
             self._child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -113,10 +123,15 @@ def machine_seconds() -> float:
 
 
 class Stage:
-    """The simulator, the relay and Parley, as asked for; a context manager that leaves nothing behind."""
+    """The simulator, the relay and Parley, as asked for; a context manager that leaves nothing behind.
 
-    def __init__(self, *, model: str, parley: bool, relay: bool) -> None:
-        self._model, self._wants = model, (parley, relay)
+    settings: environment variables of Parley beside those of every bench.
+    """
+
+    def __init__(
+        self, *, model: str, parley: bool = False, relay: bool = False, settings: dict[str, str] | None = None
+    ) -> None:
+        self._model, self._wants, self._settings = model, (parley, relay), settings or {}
         self._folder = tempfile.TemporaryDirectory(prefix="parley-bench-")
         self.folder = Path(self._folder.name)
         self._started: list[Process] = []
@@ -127,12 +142,14 @@ class Stage:
     def __enter__(self) -> Stage:
         try:
             self._start()
-        except BaseException:
-            self.__exit__()
+        except BaseException as error:
+            self.__exit__(type(error))
             raise
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_more: object) -> None:
+        for process in reversed(self._started):
+            process.end(at_once=error is not None)
         for process in reversed(self._started):
             process.stop()
         self._folder.cleanup()
@@ -146,13 +163,23 @@ class Stage:
             self.relay = self._run("relay", arguments)
             self.addresses["relay"] = self.relay.address()
         if parley:
-            self.parley = self._run("parley", ["manage.py", "serve", "--port", "0"])
-            port = self.parley.address().rpartition(":")[2]
-            self.addresses["parley"] = f"http://127.0.0.1:{port}"
-            self.parley.answers(f"{self.addresses['parley']}/readyz")
+            self.parley = self.serve("parley")
 
-    def _run(self, name: str, arguments: list[str]) -> Process:
-        process = Process(name, arguments, self.folder, self.environment())
+    def serve(self, name: str, **settings: str) -> Process:
+        """A server of Parley that is ready, with further settings of its own. Raises NotStarted."""
+        process = self._run(name, ["manage.py", "serve", "--port", "0"], settings)
+        port = process.address().rpartition(":")[2]
+        self.addresses[name] = f"http://127.0.0.1:{port}"
+        process.answers(f"{self.addresses[name]}/readyz")
+        return process
+
+    def problems(self) -> list[str]:
+        """Lines that the servers wrote about errors."""
+        servers = [process for process in self._started if process is not self.simulator]
+        return [f"{server.name} wrote: {line}" for server in servers for line in server.problems()]
+
+    def _run(self, name: str, arguments: list[str], settings: dict[str, str] | None = None) -> Process:
+        process = Process(name, arguments, self.folder, self.environment() | (settings or {}))
         self._started.append(process)
         return process
 
@@ -163,7 +190,7 @@ class Stage:
         kept |= {"PARLEY_DATA_DIR": str(self.folder / "data"), "ANTHROPIC_API_KEY": "sk-ant-bench-0000"}
         if "simulator" in self.addresses:
             kept["ANTHROPIC_BASE_URL"] = self.addresses["simulator"]
-        return kept
+        return kept | self._settings
 
     def command(self, *arguments: str) -> str:
         """Runs a Python program of this project beside the server; what it printed. Raises NotStarted."""

@@ -34,17 +34,21 @@ class Run:
 
     def of(self, name: str, streams: int) -> list[Level]:
         """The levels of one server, one for each pair."""
-        return [level for level in self.levels if (level.name, level.streams) == (name, streams)]
+        return [level for level in self.of_name(name) if level.streams == streams]
+
+    def of_name(self, name: str) -> list[Level]:
+        return [level for level in self.levels if level.name == name]
 
     def sizes(self) -> list[int]:
         return sorted({level.streams for level in self.levels})
 
     def names(self) -> list[str]:
-        return sorted({level.name for level in self.levels}, reverse=True)
+        """The servers, in the order in which they were first measured."""
+        return list(dict.fromkeys(level.name for level in self.levels))
 
     def expected_start(self, name: str, size: int) -> float:
         """Seconds until so many streams have begun, with room, judged by what was measured so far."""
-        known = [level for level in self.levels if level.name == name]
+        known = self.of_name(name)
         if not known:
             return 1.0
         nearest = min(known, key=lambda level: abs(level.streams - size))
@@ -53,6 +57,15 @@ class Run:
     def complete(self) -> bool:
         """Whether every delta came, once, and no server complained."""
         return not self.problems and not any(level.problems for level in self.levels)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A run, its tables for people, and its numbers for programs."""
+
+    run: Run
+    text: str
+    numbers: dict[str, Any]
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -69,28 +82,36 @@ def pooled(levels: list[Level], values: Callable[[Level], list[float]]) -> list[
 
 def ratios(run: Run, streams: int) -> list[float]:
     """CPU of Parley over CPU of the relay in the steady window, for each pair."""
-    pairs = zip(run.of("parley", streams), run.of("relay", streams), strict=False)
-    return [parley.cpu / relay.cpu for parley, relay in pairs if relay.cpu and parley.cpu]
+    return [parley / relay for parley, relay in paired(run, "parley", "relay", streams) if relay]
+
+
+def paired(run: Run, one: str, other: str, streams: int, name: str = "cpu") -> list[tuple[float, float]]:
+    """The value of that name for both servers, in each pair in which both had a steady window."""
+    pairs = zip(run.of(one, streams), run.of(other, streams), strict=False)
+    return [(getattr(a, name), getattr(b, name)) for a, b in pairs if a.window and b.window]
 
 
 def markdown(run: Run) -> str:
     """All tables."""
+    return joined(head(run), delays_table(run), _costs(run), _memory(run), _targets(run), warnings_list(run))
+
+
+def joined(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def head(run: Run) -> str:
+    """What the numbers depend on."""
     about = run.machine
     pairs = max((len(run.of(name, size)) for name in run.names() for size in run.sizes()), default=0)
-    head = (
+    return (
         f"{about['processors']} processors, Python {about['python']}, {about['system']}; "
         f"steady windows of {run.seconds:g} s, {pairs} pairs"
         f"{', pages fetch turns and sidebars' if run.fetches else ''}."
     )
-    parts = [head, _streams(run), _costs(run), _memory(run)]
-    if targets := _targets(run):
-        parts.append(targets)
-    if warnings := _warnings(run):
-        parts.append(warnings)
-    return "\n\n".join(parts) + "\n"
 
 
-def _streams(run: Run) -> str:
+def delays_table(run: Run) -> str:
     rows = []
     for size in run.sizes():
         for name in run.names():
@@ -117,7 +138,7 @@ def _streams(run: Run) -> str:
     titles = (
         "streams|server|first frame p50 / p95 / max|POST answered p50|delta p50 / p99|with start p99 / max"
     )
-    return "Times in milliseconds.\n\n" + _table(f"{titles}|deltas|lost|problems", rows)
+    return "Times in milliseconds.\n\n" + table(f"{titles}|deltas|lost|problems", rows)
 
 
 def _costs(run: Run) -> str:
@@ -126,7 +147,7 @@ def _costs(run: Run) -> str:
         for name in run.names():
             levels = run.of(name, size)
             found = ratios(run, size) if name == "parley" else []
-            mean = {key: _mean(levels, key) for key in _MEANS}
+            mean = {key: mean_of(levels, key) for key in _MEANS}
             rows.append(
                 [
                     f"{size}",
@@ -144,7 +165,7 @@ def _costs(run: Run) -> str:
         "streams|server|CPU ms per 1,000 deltas|times the relay (of pairs)|with start|CPU ms per start"
         "|all shown after s|deltas / frames per s|% of a processor: server / simulator / client / others"
     )
-    return _table(titles, rows)
+    return table(titles, rows)
 
 
 _WHO = ("server", "simulator", "client", "others")
@@ -161,7 +182,7 @@ def _memory(run: Run) -> str:
         row += [_per_stream(run, name, size) for size in run.sizes() if size > 1]
         rows.append([*row, f"{run.end.get(name, 0) / MB:.0f}"])
     sizes = "".join(f"|KB per stream at {size}" for size in run.sizes() if size > 1)
-    return _table(f"server|MB at rest|CPU ms per s at rest{sizes}|MB at the end", rows)
+    return table(f"server|MB at rest|CPU ms per s at rest{sizes}|MB at the end", rows)
 
 
 def per_stream(run: Run, name: str, size: int) -> float | None:
@@ -180,9 +201,7 @@ def _targets(run: Run) -> str:
     rows: list[list[str]] = []
 
     def line(what: str, most: float, measured: float | None, unit: str) -> None:
-        if measured is not None and measured == measured:
-            verdict = "met" if measured <= most else "MISSED"
-            rows.append([what, f"{most:g} {unit}".strip(), f"{measured:.3g} {unit}".strip(), verdict])
+        rows.extend(target_rows(what, most, measured, unit))
 
     for size, most in ((1, 10), (50, 75)):
         levels = run.of("parley", size)
@@ -208,10 +227,22 @@ def _targets(run: Run) -> str:
     if "parley" in run.rest:
         line("memory at rest", 150, run.rest["parley"] / MB, "MB")
         line("memory per stream at 500", 100, per_stream(run, "parley", MEMORY_LEVEL), "KB")
-    return _table("target|at most|measured|", rows) if rows else ""
+    return targets_table(rows)
 
 
-def _warnings(run: Run) -> str:
+def target_rows(what: str, most: float, measured: float | None, unit: str) -> list[list[str]]:
+    """The row of one target; none when it was not measured."""
+    if measured is None or measured != measured:
+        return []
+    verdict = "met" if measured <= most else "MISSED"
+    return [[what, f"{most:g} {unit}".strip(), f"{measured:.3g} {unit}".strip(), verdict]]
+
+
+def targets_table(rows: list[list[str]]) -> str:
+    return table("target|at most|measured|", rows) if rows else ""
+
+
+def warnings_list(run: Run) -> str:
     lines: list[str] = []
     for level in run.levels:
         where = f"{level.name}, {level.streams} streams"
@@ -261,12 +292,12 @@ def _level(level: Level) -> dict[str, Any]:
     return known
 
 
-def _mean(levels: list[Level], name: str) -> float:
+def mean_of(levels: list[Level], name: str) -> float:
     values = [float(getattr(level, name)) for level in levels if level.window]
     return sum(values) / len(values) if values else float("nan")
 
 
-def _table(titles: str, rows: list[list[str]]) -> str:
+def table(titles: str, rows: list[list[str]]) -> str:
     heads = titles.split("|")
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -12,9 +12,11 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeVar, cast
 
 import httptools
+
+P = TypeVar("P", bound=asyncio.Protocol)
 
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 
@@ -38,9 +40,7 @@ class Socket(asyncio.Protocol):
         cls, host: str, port: int, headers: dict[str, str], on_text: Callable[[int, bytes], None]
     ) -> Socket:
         """A socket at `/ws/`. Raises Broken when the server refuses it."""
-        _transport, self = await asyncio.get_running_loop().create_connection(
-            lambda: cls(on_text), host, port
-        )
+        self = await _connected(lambda: cls(on_text), host, port)
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [
             "GET /ws/ HTTP/1.1",
@@ -156,8 +156,8 @@ class Http(asyncio.Protocol):
 
     @classmethod
     async def open(cls, host: str, port: int) -> Http:
-        _transport, self = await asyncio.get_running_loop().create_connection(cls, host, port)
-        return self
+        """Raises Broken when nobody listens there."""
+        return await _connected(cls, host, port)
 
     def send(self, request: bytes) -> asyncio.Future[Answer]:
         """Writes a whole request; the answer to come. It fails with Broken when the connection ends."""
@@ -199,6 +199,14 @@ class Http(asyncio.Protocol):
         self._answer.status = self._parser.get_status_code()
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(self._answer)
+
+
+async def _connected(protocol: Callable[[], P], host: str, port: int) -> P:
+    try:
+        _transport, self = await asyncio.get_running_loop().create_connection(protocol, host, port)
+    except OSError as error:
+        raise Broken(f"No connection to port {port}: {error}") from None
+    return self
 
 
 def request(method: str, path: str, headers: dict[str, str], body: bytes = b"") -> bytes:
