@@ -2,9 +2,9 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: help run test lint lock build bench screens manage
+.PHONY: help run test lint lock build bench chaos screens manage
 help:
 	@$(PYTHON) bootstrap.py help
 
-run test lint lock build bench screens manage:
+run test lint lock build bench chaos screens manage:
 	@$(PYTHON) bootstrap.py $@ $(ARGS)
