@@ -63,7 +63,8 @@ def _launch_here(live: LiveRun, run: Run, prepared: Prepared | None) -> None:
 
 async def _live(live: LiveRun, run: Run, prepared: Prepared | None) -> None:
     context.run.set(live.run)
-    ended = await _ended(live, run, prepared)
+    live.begun = True
+    ended = _ended_by_us(live) if live.ending else await _ended(live, run, prepared)
     live.closing = True
     if live.ending == "fenced":
         host.remove(live)

@@ -92,6 +92,7 @@ class LiveRun(Window):
         self.received = received or Fold()
         self.pending: list[StreamEvent] = []
         self.task: asyncio.Task[None] | None = None
+        self.begun = False  # the task has taken its first step
         self.ending: Ending | None = None
         self.seconds: dict[str, float] = {}  # how long a folded block took, by its index
         self._begun_at: dict[str, float] = {}
@@ -107,8 +108,11 @@ class LiveRun(Window):
             self.seconds[index] = round(time.monotonic() - begun_at, 1)
 
     def end(self, reason: Ending) -> None:
-        """Ends the task at its next step; the first reason counts, and none once the last write has begun."""
+        """Ends the task at its next step; the first reason counts, and none once the last write has begun.
+
+        A task that has not begun reads the reason at its first step: cancelled, it would never take one.
+        """
         if self.ending is None and not self.closing:
             self.ending = reason
-            if self.task is not None:
+            if self.task is not None and self.begun:
                 self.task.cancel()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from accounts.models import User
-from chat import pages
+from chat import actions, pages
+from chat.host import host
 from chat.models import Conversation, JournalEntry, Message, Run
 from providers.simulator.server import ThreadServer
 from tests.chat.conftest import CLAUDE
@@ -94,6 +96,19 @@ def test_stop_keeps_what_came_and_bills_it(visitor: Visitor, way: str) -> None:
     assert (line.source, line.outcome) == ("estimated", "stopped")
     assert line.cost_nano > 0
     assert not Hold.objects.filter(state="open").exists()
+
+
+def test_a_stop_that_arrives_with_the_launch_ends_the_run(visitor: Visitor, owner: User) -> None:
+    go = Event()
+    host.call(go.wait, 20)  # the loop is busy: it finds the launch and the stop in one turn
+    sent = actions.start(
+        user=owner, text=scripted(deltas=2000, rate=50), model=CLAUDE, settings={}, client_id=None
+    )
+    assert actions.stop(conversation=sent.conversation, message=sent.answer.id)
+    go.set()
+    finished(visitor, str(sent.conversation.id))
+    assert visitor.turns(str(sent.conversation.id))[-1].status == "stopped"
+    assert not LedgerLine.objects.exists()
 
 
 def test_a_double_click_makes_one_message(visitor: Visitor) -> None:
