@@ -21,8 +21,8 @@ from django.utils import timezone
 
 from accounts.models import Credential
 from accounts.sealing import SealBroken
+from providers import registry
 from providers.access import Access, Secret
-from providers.registry import PROVIDERS
 
 Scope = Literal["person", "team", "organisation", "environment", "demo"]
 
@@ -50,7 +50,7 @@ class CredentialChoice:
 
 def for_call(user_id: UUID, team_id: UUID | None, provider: str) -> list[CredentialChoice]:
     """The credentials to try, in order; empty when there is none. One query. Says why by `blocked_reason`."""
-    if provider not in PROVIDERS:
+    if registry.provider(provider) is None:
         return []
     if needs_no_secret(provider):
         return _demo(provider)
@@ -65,7 +65,11 @@ def for_call(user_id: UUID, team_id: UUID | None, provider: str) -> list[Credent
 
 def usable_providers(user_id: UUID, team_id: UUID | None) -> set[str]:
     """The providers for which `for_call` would find something: one query, no secret is opened."""
-    found = {slug for slug in PROVIDERS if (_demo(slug) if needs_no_secret(slug) else in_environment(slug))}
+    found = {
+        slug
+        for slug in registry.providers()
+        if (_demo(slug) if needs_no_secret(slug) else in_environment(slug))
+    }
     rows = sorted(Credential.objects.serving(user_id, team_id), key=lambda row: row.provider)
     for provider, own in groupby(rows, key=lambda row: row.provider):
         _, narrowest = next(_by_scope(own))
@@ -73,12 +77,13 @@ def usable_providers(user_id: UUID, team_id: UUID | None) -> set[str]:
             found.add(provider)
         else:
             found.discard(provider)
-    return found & set(PROVIDERS)
+    return found & set(registry.providers())
 
 
 def blocked_reason(user_id: UUID, team_id: UUID | None, provider: str) -> str:
     """Why `for_call` found nothing and what to do about it. Safe to show to this person."""
-    label = PROVIDERS[provider].label if provider in PROVIDERS else provider
+    known = registry.provider(provider)
+    label = known.label if known is not None else provider
     for scope, rows in _by_scope(Credential.objects.serving(user_id, team_id).filter(provider=provider)):
         troubles = [trouble(row) for row in rows]
         if all(troubles):
@@ -133,13 +138,13 @@ def in_environment(provider: str) -> bool:
 
 
 def needs_no_secret(provider: str) -> bool:
-    return "none" in PROVIDERS[provider].auth_kinds
+    return "none" in registry.providers()[provider].auth_kinds
 
 
 def base_url(provider: str) -> str:
     """The address that the operator configured for a provider, or the provider's own."""
     configured = settings.PROVIDER_ENVIRONMENT.get(provider, {}).get("base_url")
-    return str(configured or PROVIDERS[provider].base_url)
+    return str(configured or registry.providers()[provider].base_url)
 
 
 def _by_scope(rows: Iterable[Credential]) -> Iterator[tuple[str, list[Credential]]]:

@@ -1,11 +1,17 @@
 """How a call proves who it is: the provider's address, the secret that goes with it, and what they open."""
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal, NoReturn
 from urllib.parse import quote
 
+from providers.catalogue import Api, Capability, Effort
+
 MASK = "***"
+
+AccessKind = Literal["api_key", "oauth", "device", "client", "none"]
 
 
 class Secret:
@@ -58,15 +64,18 @@ class Secret:
 class Access:
     """One way to reach a provider: where, with which secret, sent in which manner.
 
-    `kind` decides the header: ``api_key`` (x-api-key), ``oauth`` (Bearer), ``none`` (no credential at all,
-    for the demo provider). `vendor_account` is the provider's own id of the organisation behind the secret,
-    empty when it is not known.
+    `kind` says what the secret is: ``api_key``, sent as the vendor wants it; ``oauth``, an access token that
+    is good now (Bearer); ``device``, a grant of a device flow, from which the adapter makes what it sends;
+    ``client``, the secret of a client that gets its own tokens; ``none``, no credential at all, for the demo
+    provider. `vendor_account` is the provider's own id of the organisation behind the secret, empty when it
+    is not known. `options` is what else the adapter needs and is no secret (registry.Provider.fields).
     """
 
     base_url: str
     secret: Secret | None
-    kind: Literal["api_key", "oauth", "none"]
+    kind: AccessKind
     vendor_account: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +88,17 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """One model as the vendor lists it."""
+    """One model as the vendor lists it. What is None, the vendor does not say. Sizes are in tokens."""
 
     id: str
     display_name: str
+    context: int | None = None
+    max_output: int | None = None
+    capabilities: frozenset[Capability] | None = None
+    efforts: tuple[Effort, ...] | None = None
+    api: Api | None = None
+    deprecated_on: date | None = None
+    retires_on: date | None = None
 
 
 def _bytes(value: str) -> bytes:

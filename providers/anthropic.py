@@ -14,6 +14,7 @@ import msgspec
 
 from providers.access import Access, Account, ListedModel
 from providers.anthropic_errors import from_answer, from_event, masked, request_id
+from providers.catalogue import ModelSpec
 from providers.cleaning import clean_text, decode
 from providers.errors import (
     AuthenticationError,
@@ -23,6 +24,7 @@ from providers.errors import (
     ProviderError,
 )
 from providers.event_reader import EventReader
+from providers.heard import Heard, nobody
 from providers.transport import Response, Timeouts, Transport, transport
 from providers.types import Json, MessageRequest, StreamEvent
 
@@ -67,7 +69,9 @@ class AnthropicAdapter:
         self._quiet = quiet
         self._transport = through
 
-    async def stream(self, request: MessageRequest, access: Access) -> AsyncGenerator[StreamEvent, None]:
+    async def stream(
+        self, request: MessageRequest, access: Access, *, spec: ModelSpec | None = None, heard: Heard = nobody
+    ) -> AsyncGenerator[StreamEvent, None]:
         """The events of the answer as they come, up to `message_stop`; without pings, with clean text.
 
         Raises ProviderError: InterruptedStream when the answer ends early, the typed error of an `error`

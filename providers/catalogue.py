@@ -11,7 +11,10 @@ from typing import Literal
 
 import msgspec
 
-Effort = Literal["low", "medium", "high", "xhigh", "max"]
+# The vendor's wire: Anthropic's Messages; OpenAI's Chat Completions, or Responses; Salesforce's generations,
+# which neither stream nor take anything but text.
+Api = Literal["messages", "chat", "responses", "generations"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 ThinkingKind = Literal["adaptive", "enabled", "disabled", "between_tools"]
 Display = Literal["summarized", "omitted"]
 Status = Literal["active", "legacy", "deprecated", "retired"]
@@ -21,6 +24,13 @@ Capability = Literal[
     "vision",
     "pdf",
     "caching",
+    "structured_output",  # an answer that fits a JSON schema
+    "stop_sequences",
+    "parallel_tools",  # several tool calls in one step, and a switch against it
+    "citations",  # of documents and search results that the request holds
+    "web_search",  # run by the vendor, and so the next two
+    "web_fetch",
+    "code_execution",
     "fast",  # the request's `speed: "fast"`, at the fast rates of its price
     "prefill",  # an assistant message at the end of the request is continued
     "forced_tools",  # tool_choice any or tool, while the model does not think
@@ -107,6 +117,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     provider: str
     id: str
+    api: Api = "messages"
     aliases: tuple[str, ...] = ()
     name: str
     display_name: str

@@ -8,6 +8,8 @@
     ├── Overloaded            the provider has no capacity now (529)
     ├── InvalidRequest        the request is wrong (400, 409, 422)
     │   ├── TooLarge          ... too big (413)
+    │   ├── ContextExceeded   ... longer than the model can read
+    │   ├── Unsupported       ... asks for what this model or vendor cannot do; found before it was sent
     │   └── NotFound          ... names a model or object that is not there (404)
     ├── ServerError           the provider failed (5xx)
     ├── DeadlineExceeded      our deadline passed, or the provider says that its own did (408, 504)
@@ -113,6 +115,15 @@ class InvalidRequest(ProviderError):
 class TooLarge(InvalidRequest):
     kind = "request_too_large"
     says = "The request is too large for the provider."
+
+
+class ContextExceeded(InvalidRequest):
+    says = "The conversation is longer than the model can read."
+
+
+class Unsupported(InvalidRequest):
+    kind = "unsupported"
+    says = "This model cannot do what the request asks."
 
 
 class NotFound(InvalidRequest):

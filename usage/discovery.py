@@ -42,7 +42,7 @@ _lock = threading.Lock()
 def applies(provider: str) -> bool:
     """Whether this provider is reached at an address of the operator's choice."""
     return not credentials.needs_no_secret(provider) and (
-        credentials.base_url(provider) != registry.PROVIDERS[provider].base_url
+        credentials.base_url(provider) != registry.providers()[provider].base_url
     )
 
 

@@ -11,10 +11,9 @@ from django.utils import timezone
 
 from accounts import credentials
 from accounts.credentials import CredentialChoice
-from providers import catalogue
+from providers import catalogue, registry
 from providers.access import ListedModel
 from providers.catalogue import ModelSpec, Price
-from providers.registry import PROVIDERS
 
 from . import discovery
 from .caller import Caller
@@ -33,7 +32,7 @@ async def resolve(caller: Caller, ref: str) -> ModelSpec:
     """
     provider, _, name = ref.partition("/")
     spec = catalogue.spec(ref)
-    if spec is None and provider in PROVIDERS and discovery.applies(provider):
+    if spec is None and registry.provider(provider) is not None and discovery.applies(provider):
         choices = await writer.run(partial(credentials.for_call, caller.user_id, caller.team_id, provider))
         if choices:
             spec = {one.id: one for one in await asyncio.to_thread(listed, choices[0])}.get(name)

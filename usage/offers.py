@@ -11,9 +11,8 @@ from django.utils import timezone
 
 from accounts import credentials
 from accounts.models import User
-from providers import catalogue
+from providers import catalogue, registry
 from providers.catalogue import ModelSpec
-from providers.registry import PROVIDERS
 
 from . import discovery, known_models, prices
 
@@ -41,7 +40,7 @@ def offered(user: User) -> list[Offer]:
     """
     usable = credentials.usable_providers(user.pk, None)
     offers: list[Offer] = []
-    for provider in PROVIDERS:
+    for provider in registry.providers():
         if credentials.needs_no_secret(provider) and not settings.DEMO:
             continue
         reason = "" if provider in usable else credentials.blocked_reason(user.pk, None, provider)
