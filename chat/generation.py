@@ -67,8 +67,7 @@ async def _live(live: LiveRun, run: Run, prepared: Prepared | None) -> None:
     ended = _ended_by_us(live) if live.ending else await _ended(live, run, prepared)
     live.closing = True
     if live.ending == "fenced":
-        host.remove(live)
-        live.finish("fenced")
+        _give_up(live)
         return
     # A task of its own: a cancellation that is still on its way to this one must not reach the last write.
     live.task = host.spawn(_store(live, ended))
@@ -127,12 +126,21 @@ async def _store(live: LiveRun, ended: Ended) -> None:
         stored = await _finish(live, ended)
     finally:
         host.remove(live)
-    if stored:
-        host.journal.show(live, rest)
-    live.finish(ended.status if stored else "fenced")
-    log.info("Answer ended: %s", ended.status if stored else "fenced")
-    if stored and live.is_first and ended.status == Status.COMPLETED:
+    if not stored:
+        _give_up(live)
+        return
+    host.journal.show(live, rest)
+    live.finish(ended.status)
+    log.info("Answer ended: %s", ended.status)
+    if live.is_first and ended.status == Status.COMPLETED:
         host.spawn(titles.entitle(live.conversation))
+
+
+def _give_up(live: LiveRun) -> None:
+    """Another process has claimed the run, to end it or to start it again: from here it is followed there."""
+    host.remove(live)
+    live.hand_over(host.distant.window(live.run, live.message, live.conversation, live.seq))
+    log.info("Answer given up: another process has it")
 
 
 async def _finish(live: LiveRun, ended: Ended) -> bool:

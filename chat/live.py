@@ -28,6 +28,8 @@ class Follower(Protocol):
 
     def wake(self) -> None: ...
 
+    def follow(self, window: Window) -> None: ...
+
 
 class Window:
     """What this process shows of a run, wherever the run is hosted: its last stored rows, and who follows.
@@ -56,6 +58,11 @@ class Window:
         self.finished = status
         for follower in list(self.followers):
             follower.wake()
+
+    def hand_over(self, window: Window) -> None:
+        """The run goes on elsewhere: who follows it here follows it there, after what was shown here."""
+        for follower in list(self.followers):
+            follower.follow(window)
 
     def rows_after(self, seq: int) -> bytes | None:
         """All events after number `seq` as one JSON list; None when memory no longer reaches back so far."""

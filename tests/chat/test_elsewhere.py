@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts.models import User
 from chat.models import Conversation, JournalEntry, Message, Run
 from tests.chat.conftest import CLAUDE
+from tests.chat.test_runs import scripted
 from tests.live import Listener, LiveServer, Visitor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]
@@ -225,3 +226,23 @@ def test_a_conversation_deleted_elsewhere_ends_the_following(visitor: Visitor, e
         Conversation.objects.filter(id=elsewhere.conversation.id).update(head=None)
         Conversation.objects.get(id=elsewhere.conversation.id).delete()
         assert page.hear_until("finished")["status"] == "gone"
+
+
+def test_a_run_that_is_taken_over_is_followed_where_it_goes_on(visitor: Visitor) -> None:
+    conversation, (_question, answer) = visitor.start(scripted(deltas=5000, rate=50), CLAUDE)
+    with visitor.listen(conversation, {answer.run: 0}) as page:
+        while len(page.text) < 20:
+            page.hear()
+        Run.objects.filter(id=answer.run).update(fence=F("fence") + 1, host="elsewhere")
+        last = JournalEntry.objects.filter(run=answer.run).latest("seq").seq
+        said = {
+            "type": "content_block_delta",
+            "index": 0,
+            "delta": {"type": "text_delta", "text": " Elsewhere."},
+        }
+        JournalEntry.objects.create(run_id=answer.run, seq=last + 1, events=json.dumps([said]))
+        while not page.text.endswith(" Elsewhere."):
+            page.hear()
+        Message.objects.filter(id=answer.id).update(status="interrupted")
+        Run.objects.filter(id=answer.run).update(status="interrupted", lease_until=None)
+        assert page.hear_until("finished")["status"] == "interrupted"

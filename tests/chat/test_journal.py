@@ -14,7 +14,7 @@ from accounts.ids import uuid7
 from accounts.models import User
 from chat import journal
 from chat.journal import Journal, Row
-from chat.live import LiveRun
+from chat.live import LiveRun, Window
 from chat.models import Conversation, JournalEntry, Message, Run
 from chat.notes import Notes
 from usage.writer import writer
@@ -81,6 +81,9 @@ async def test_nothing_is_shown_before_it_is_stored(owner: User) -> None:
     class Watcher:
         def wake(self) -> None:
             seen.append([number for number, _events in live.rows])
+
+        def follow(self, window: Window) -> None:
+            """Nothing is handed over here."""
 
     live.followers.add(Watcher())
     committer = Journal(Notes())
