@@ -94,8 +94,14 @@ class Environment:
     def base_url(self, name: str, default: str) -> str:
         """An http(s) address, with or without a path, without credentials in it."""
         value = self.text(name, default).rstrip("/")
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
+        try:
+            parts = urlsplit(value)
+            _ = parts.port
+            fits = parts.scheme in {"http", "https"} and parts.hostname
+        except ValueError:
+            raise ImproperlyConfigured(f"{name} is not an address.") from None
+        surplus = parts.username or parts.password or parts.query or parts.fragment
+        if not fits or surplus or not value.isascii() or not value.isprintable() or " " in value:
             raise ImproperlyConfigured(
                 f"{name} must be an http or https address without user, password or query."
             )

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any, Literal, NoReturn
 from urllib.parse import quote
 
-from providers.catalogue import Api, Capability, Effort
+from providers.catalogue import Api, Capability, Effort, Thinking
 
 MASK = "***"
 
@@ -99,6 +99,7 @@ class ListedModel:
     api: Api | None = None
     deprecated_on: date | None = None
     retires_on: date | None = None
+    thinking: Thinking | None = None  # its kinds; the rest of it is the catalogue's to know
 
 
 def _bytes(value: str) -> bytes:

@@ -108,8 +108,13 @@ class Overloaded(ProviderError):
 
 
 class InvalidRequest(ProviderError):
+    """`thinking_unbound`: the vendor does not take back the thinking that the request holds, for it belongs
+    to another conversation, account or model; without it the request may be good.
+    """
+
     kind = "invalid_request_error"
     says = "The provider refused the request."
+    thinking_unbound = False
 
 
 class TooLarge(InvalidRequest):

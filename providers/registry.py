@@ -1,20 +1,24 @@
 """Which providers there are, and how each is spoken to. An adapter is imported when it is first asked for.
 
-Beside the vendors of PROVIDERS there are *endpoints*: addresses that an admin has entered, which speak one of
-the known wires. `replace_endpoints` takes them; from then on they are providers like the others.
+Beside the vendors (providers/vendors.py) there are *endpoints*: addresses that an admin has entered, which
+speak one of the known wires. `replace_endpoints` takes them; from then on they are providers like the others.
 """
 
 import functools
 import importlib
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol, cast
 
-from providers.access import Access, AccessKind, Account, ListedModel
+from providers.access import Access, Account, ListedModel
 from providers.catalogue import ModelSpec
 from providers.heard import Heard, nobody
+from providers.timeouts import Timeouts
 from providers.types import MessageRequest, StreamEvent
+from providers.vendors import PROVIDERS as PROVIDERS
+from providers.vendors import Option as Option
+from providers.vendors import Provider as Provider
 
 
 class Adapter(Protocol):
@@ -37,62 +41,8 @@ class Adapter(Protocol):
     async def list_models(self, access: Access) -> list[ListedModel]: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One thing that an access needs beside its secret; `name` is its key in Access.options.
-
-    `variable` is the environment variable of the operator. `kinds`: the kinds of access that need it.
-    """
-
-    name: str
-    label: str
-    help: str = ""
-    required: bool = False
-    variable: str = ""
-    kinds: tuple[AccessKind, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
-    """One row of the registry.
-
-    `adapter` is "module:class". `base_url` is empty where the installation itself says where the provider is:
-    each credential then has an address of its own. `key_variable` and `url_variable` name the environment
-    variables that an operator may set; empty: none. An endpoint's connections are `guarded`: they reach
-    public addresses, and others only where the operator allows it.
-    """
-
-    label: str
-    adapter: str
-    base_url: str
-    auth_kinds: tuple[AccessKind, ...]
-    key_variable: str = ""
-    url_variable: str = ""
-    options: tuple[Option, ...] = ()
-    guarded: bool = False
-
-
-PROVIDERS: Mapping[str, Provider] = MappingProxyType(
-    {
-        "anthropic": Provider(
-            label="Anthropic",
-            adapter="providers.anthropic:AnthropicAdapter",
-            base_url="https://api.anthropic.com",
-            auth_kinds=("api_key", "oauth"),
-            key_variable="ANTHROPIC_API_KEY",
-            url_variable="ANTHROPIC_BASE_URL",
-        ),
-        # The simulator of this installation. It speaks Anthropic's wire and asks for no key.
-        "demo": Provider(
-            label="Demo",
-            adapter="providers.anthropic:AnthropicAdapter",
-            base_url="",
-            auth_kinds=("none",),
-        ),
-    }
-)
-
 _endpoints: Mapping[str, Provider] = MappingProxyType({})
+_timeouts: Mapping[str, tuple[tuple[str, float], ...]] = MappingProxyType({})
 
 
 def providers() -> Mapping[str, Provider]:
@@ -117,11 +67,34 @@ def adapter(slug: str) -> Adapter:
     found = provider(slug)
     if found is None:
         raise KeyError(slug)
-    return _adapter(found.adapter, found.guarded)
+    return _adapter(found.adapter, found.guarded, _timeouts.get(slug, ()))
+
+
+def speaker(row: Provider) -> Adapter:
+    """The adapter that speaks to this row, whether or not it is in the registry."""
+    return _adapter(row.adapter, row.guarded, ())
+
+
+def configure(timeouts: Mapping[str, Mapping[str, float]]) -> None:
+    """From now on the adapters of these providers, by slug, have these timeouts (seconds, by the names of
+    timeouts.Timeouts) in place of their usual ones. What is not named stays as usual.
+    """
+    global _timeouts
+    _timeouts = MappingProxyType({slug: tuple(sorted(own.items())) for slug, own in timeouts.items()})
 
 
 @functools.cache
-def _adapter(path: str, guarded: bool) -> Adapter:
-    """One instance per process, for it holds the state of no call."""
-    module, _, name = path.partition(":")
-    return cast(Adapter, getattr(importlib.import_module(module), name)())
+def _adapter(path: str, guarded: bool, timeouts: tuple[tuple[str, float], ...]) -> Adapter:
+    """One instance per process, for it holds the state of no call.
+
+    An adapter whose usual timeouts are not the transport's names its own TIMEOUTS in its module.
+    """
+    module_name, _, name = path.partition(":")
+    module = importlib.import_module(module_name)
+    wishes: dict[str, object] = {}
+    if timeouts:
+        usual = getattr(module, "TIMEOUTS", None) or Timeouts()
+        wishes["timeouts"] = replace(usual, **dict(timeouts))
+    if guarded:
+        wishes["through"] = importlib.import_module("providers.outbound").outbound
+    return cast(Adapter, getattr(module, name)(**wishes))

@@ -1,4 +1,4 @@
-"""`manage.py replay --provider anthropic FILE…`: what our adapter and fold make of recorded streams."""
+"""`manage.py replay --provider openai-chat FILE…`: what our adapters and fold make of recorded streams."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from providers.registry import PROVIDERS
-from providers.replay import replay_file
+from providers.replay import READERS, replay_file
 
 
 class Command(BaseCommand):
@@ -20,7 +19,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--provider", required=True, choices=sorted(PROVIDERS))
+        parser.add_argument("--provider", required=True, choices=sorted(READERS))
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
 
     def handle(self, *args: Any, **options: Any) -> None:
