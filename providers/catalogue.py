@@ -1,10 +1,11 @@
 """What is known of the models: limits, abilities and dated prices, read once from catalogue.json.
 
 Nothing here is asked of a provider; adding a model touches no code. A model is named by its ref,
-"provider/id". The file says what the facts are based on, price by price.
+"provider/id". The file, one model to a line, says what the facts are based on, price by price.
 """
 
 import functools
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -17,7 +18,7 @@ Api = Literal["messages", "chat", "responses", "generations"]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 ThinkingKind = Literal["adaptive", "enabled", "disabled", "between_tools"]
 Display = Literal["summarized", "omitted"]
-Status = Literal["active", "legacy", "deprecated", "retired"]
+Status = Literal["preview", "active", "legacy", "deprecated", "retired"]
 # What a model can do, beyond text:
 Capability = Literal[
     "tools",
@@ -110,9 +111,11 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     `restricted`: only for accounts that the vendor has verified, so it is not offered to everybody. `demo`:
     it runs in this installation and costs nothing. `proposed`: what a new conversation begins with.
-    `sampling`: temperature and the like are honoured.
-    `efforts` is empty where effort cannot be chosen. `context` and `max_output` are tokens;
-    `min_cache_tokens` is the shortest prompt that is cached, None where unknown.
+    `sampling`: temperature and the like are honoured. `efforts` is empty where effort cannot be chosen;
+    `default_effort` is what a request without a choice gets.
+    `context`, `max_input` (None: whatever the answer leaves of the context) and `max_output` are tokens;
+    `min_cache_tokens` is the shortest prompt that is cached, None where unknown. `knowledge` is the month up
+    to which it has learned ("2026-06"), "" where unknown. `prices` is empty where no price is known.
     """
 
     provider: str
@@ -123,10 +126,13 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     display_name: str
     description: str
     context: int
+    max_input: int | None = None
     max_output: int
     status: Status
     released_on: date | None = None
+    deprecated_on: date | None = None
     retires_on: date | None = None
+    knowledge: str = ""
     restricted: bool = False
     demo: bool = False
     proposed: bool = False
@@ -136,16 +142,18 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     default_effort: Effort | None = None
     sampling: bool = False
     min_cache_tokens: int | None = None
-    prices: tuple[Price, ...]
+    prices: tuple[Price, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.provider or "/" in self.provider or not self.id:
             raise ValueError("provider or id is missing")
         if not 0 < self.max_output <= self.context:
             raise ValueError("max_output must be above 0 and at most context")
+        if self.max_input is not None and not 0 < self.max_input <= self.context:
+            raise ValueError("max_input must be above 0 and at most context")
         days = [price.valid_from for price in self.prices]
-        if not days or days != sorted(set(days)):
-            raise ValueError("prices must be there, each from a later day than the one before")
+        if days != sorted(set(days)):
+            raise ValueError("each of prices must be valid from a later day than the one before")
         if (self.default_effort is not None) != bool(self.efforts) or not {self.default_effort} - {
             None
         } <= set(self.efforts):
@@ -156,7 +164,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return f"{self.provider}/{self.id}"
 
     def price_on(self, day: date) -> Price | None:
-        """The price of a call on that day (UTC); None before the first."""
+        """The price of a call on that day (UTC); None before the first, and where none is known."""
         return next((price for price in reversed(self.prices) if price.valid_from <= day), None)
 
     def is_retired(self, day: date) -> bool:
@@ -171,9 +179,8 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     models: tuple[ModelSpec, ...]
 
     def __post_init__(self) -> None:
-        names = [name for model in self.models for name in _refs(model)]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
+        names = Counter(name for model in self.models for name in _refs(model))
+        if twice := sorted(name for name, times in names.items() if times > 1):
             raise ValueError(f"a model is there twice: {', '.join(twice)}")
 
 
@@ -190,10 +197,13 @@ def specs(provider: str | None = None) -> list[ModelSpec]:
 def cheapest(provider: str) -> ModelSpec:
     """The model of a provider whose input and output cost least by now, for small jobs such as titles.
 
-    Restricted, deprecated and retired models are left out. Raises LookupError when the provider has no other.
+    Restricted, deprecated and retired models are left out, previews and those without a price too. Raises
+    LookupError when the provider has no other.
     """
     offered = [
-        model for model in specs(provider) if model.status in ("active", "legacy") and not model.restricted
+        model
+        for model in specs(provider)
+        if model.status in ("active", "legacy") and model.prices and not model.restricted
     ]
     if not offered:
         raise LookupError(f"the catalogue has no model of {provider!r}")

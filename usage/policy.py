@@ -28,7 +28,13 @@ def may_use(user_id: UUID, model: str, request: MessageRequest) -> None:
     if not rows.one(f"SELECT is_active FROM {table} WHERE id = %s", person):  # noqa: S608
         raise CallRefused("not_allowed", "This account is not active. Ask an admin to activate it.")
     asked = [what for name, what in PRIVILEGED.items() if request.extra.get(name) is not None]
+    if _runs_code(request) and PRIVILEGED["container"] in asked:
+        asked.remove(PRIVILEGED["container"])  # the one in which the code of this conversation ran before
     if asked:
         raise CallRefused(
             "not_allowed", f"This call asks for {' and '.join(asked)}, which nobody here may use."
         )
+
+
+def _runs_code(request: MessageRequest) -> bool:
+    return any(str(tool.get("type", "")).startswith("code_execution") for tool in request.tools or ())

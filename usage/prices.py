@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from django.conf import settings
-from django.db.models import Q
 
 from providers import catalogue
 from providers.catalogue import ModelSpec
 from providers.types import MessageRequest
 
-from . import rows
+from . import overrides, rows
 from .errors import CallRefused
 from .estimates import Size
 from .models import Price
@@ -66,19 +65,19 @@ def override(provider: str, model: str, at: datetime) -> Tariff | None:
     )
 
 
-def overridden(provider: str, at: datetime) -> set[str]:
-    """The models of a provider that have a price row in force, in one query."""
-    unended = Q(valid_until=None) | Q(valid_until__gt=at)
-    return set(
-        Price.objects.filter(unended, provider=provider, valid_from__lte=at).values_list("model", flat=True)
-    )
+def overridden(at: datetime) -> dict[str, Price]:
+    """The price row in force of each model that has one, by ref; no query, for pages that show prices."""
+    return {
+        f"{row.provider}/{row.model}": row
+        for row in overrides.known().prices
+        if row.valid_from <= at and (row.valid_until is None or row.valid_until > at)
+    }
 
 
 def listed(spec: ModelSpec, at: datetime) -> Tariff | None:
-    """The catalogue's price of that day. Zero only for the demo: for any other model a zero is no price."""
-    known = catalogue.spec(spec.ref)
-    price = known.price_on(at.astimezone(UTC).date()) if known is not None else None
-    if known is None or price is None or not (known.demo or (price.input and price.output)):
+    """The model's own price of that day. Zero only for the demo: for any other model a zero is no price."""
+    price = spec.price_on(at.astimezone(UTC).date())
+    if price is None or not (spec.demo or (price.input and price.output)):
         return None
     long_context = price.long_context
     return Tariff(
@@ -89,7 +88,7 @@ def listed(spec: ModelSpec, at: datetime) -> Tariff | None:
         web_search_per_1000_nano=price.web_search_per_1000_nano,
         batch_percent=price.batch_percent,
         geo_us_percent=price.geo_us_percent,
-        source="demo" if known.demo else f"catalogue {price.valid_from}",
+        source="demo" if spec.demo else f"catalogue {price.valid_from}",
     )
 
 

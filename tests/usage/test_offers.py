@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from accounts import credentials
 from accounts.ids import uuid7
 from accounts.models import User
-from providers import catalogue
-from providers.access import Secret
+from providers import catalogue, registry
+from providers.registry import Provider
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
-from usage import discovery, metering, offers
+from usage import actions, discovery, metering, offers, overrides
 from usage.errors import CallRefused
 from usage.metering import Caller
 
@@ -118,7 +119,7 @@ async def test_a_listed_model_without_a_price_is_refused(caller: Caller, setting
     assert refusal.value.code == "unknown_price"
 
 
-def test_the_list_is_asked_for_once_a_minute(person: User, house: ThreadServer) -> None:
+def test_the_list_is_asked_for_once_while_it_is_fresh(person: User, house: ThreadServer) -> None:
     for _ in range(5):
         offers.offered(person)
     asked = [seen for seen in house.app.counters.recent if seen["path"] == "/v1/models"]
@@ -143,8 +144,75 @@ def discovery_is_asking() -> bool:
     return any(listing.asking for listing in discovery._listings.values())
 
 
-def test_the_vendors_own_address_is_not_asked(person: User, settings: Any) -> None:
-    address = "https://api.anthropic.com"
-    settings.PROVIDER_ENVIRONMENT = {"anthropic": {"api_key": Secret("k"), "base_url": address}}
-    assert not discovery.applies("anthropic")
-    assert by_ref(person)[SONNET].usable
+@pytest.fixture
+def plain_vendor() -> Any:
+    """A vendor at its own address that lists one of two known models, and one that nobody knows."""
+    discovery.forget()
+    overrides.forget()
+    with ThreadServer(Simulator(scripted=True, models=["listed", "unheard-of"])) as server:
+        for model in ("listed", "unlisted"):
+            actions.change_model(
+                by=uuid7(),
+                ref=f"plain/{model}",
+                enabled=None,
+                display_name="",
+                facts={"context": 1000, "max_output": 100, "api": "messages"},
+            )
+        overrides.known()
+        row = Provider(
+            label="Plain",
+            adapter="providers.anthropic:AnthropicAdapter",
+            base_url=server.base_url,
+            auth_kinds=("none",),
+        )
+        registry.replace_endpoints({"plain": row})
+        yield server
+    discovery.forget()
+    overrides.forget()
+
+
+def lists(person: User) -> dict[str, offers.Offer]:
+    """The offers, once the vendor's list has come: nobody waits for a vendor's own."""
+    by_ref(person)
+    [choice] = credentials.for_call(person.pk, None, "plain")
+    assert discovery.listed(choice) is not None
+    return by_ref(person)
+
+
+@pytest.mark.usefixtures("plain_vendor")
+def test_a_model_that_the_vendor_does_not_list_for_the_key_is_marked(person: User, settings: Any) -> None:
+    settings.STANDIN_PRICE = (1_000_000, 1_000_000)
+    found = lists(person)
+    assert found["plain/listed"].usable
+    assert not found["plain/unlisted"].usable
+    assert "does not list it" in found["plain/unlisted"].reason
+
+
+@pytest.mark.usefixtures("plain_vendor")
+async def test_what_a_vendor_lists_and_nobody_knows_waits_for_an_admin(
+    person: User, caller: Caller, settings: Any
+) -> None:
+    settings.STANDIN_PRICE = (1_000_000, 1_000_000)
+    ref = "plain/unheard-of"
+    assert ref not in await database(lambda: lists(person))
+    with pytest.raises(CallRefused) as refusal:
+        await metering.complete(caller, asking(ref), purpose="chat", call_id=uuid7())
+    assert refusal.value.code == "not_allowed"
+
+
+def test_without_a_proposal_the_newest_able_model_at_a_usual_price_is_the_default() -> None:
+    def offer(ref: str) -> offers.Offer:
+        spec = catalogue.spec(ref)
+        assert spec is not None
+        return offers.Offer(ref, spec, True)
+
+    refs = [
+        "openai/gpt-3.5-turbo",
+        "openai/gpt-5.5-pro",
+        "openai/gpt-5.5",
+        "openai/gpt-6.2-astra",
+        "azure/phi-4",
+    ]
+    proposed = offers.propose([offer(ref) for ref in refs])
+    assert proposed is not None
+    assert proposed.ref == "openai/gpt-5.5"

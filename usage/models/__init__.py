@@ -1,0 +1,34 @@
+"""What calls cost and who pays: prices, holds, the append-only ledger and its daily roll-up; and what admins
+and imports say of models and addresses.
+
+People, teams, conversations and runs are plain ids without foreign keys: a ledger line outlives what it
+speaks of. Money is integer nano-dollars; unit prices are integer pico-dollars per token ($1 per million
+tokens = 1,000,000).
+"""
+
+from usage.models.daily import NOBODY, DailyUsage
+from usage.models.endpoint import Endpoint
+from usage.models.hold import Hold
+from usage.models.ledger import LedgerLine, LedgerQuerySet, Outcome, RunTotals, Source, estimated_attempts
+from usage.models.override import FallbackChain, ImportedModel, ModelOverride, Revision
+from usage.models.payer import Payer
+from usage.models.price import Price
+
+__all__ = [
+    "NOBODY",
+    "DailyUsage",
+    "Endpoint",
+    "FallbackChain",
+    "Hold",
+    "ImportedModel",
+    "LedgerLine",
+    "LedgerQuerySet",
+    "ModelOverride",
+    "Outcome",
+    "Payer",
+    "Price",
+    "Revision",
+    "RunTotals",
+    "Source",
+    "estimated_attempts",
+]
