@@ -8,7 +8,9 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import Credential, Organisation, User
 from accounts.names import NAME_LENGTH, clean_email
+from accounts.stored_grants import StoredGrant
 from providers.access import Secret
+from providers.oauth import Grant
 
 
 class AlreadySetUp(Exception):
@@ -73,10 +75,89 @@ def save_organisation_key(
         )
 
 
+def add_credential(
+    *,
+    organisation: Organisation,
+    provider: str,
+    kind: str,
+    base_url: str,
+    secret: Secret,
+    options: dict[str, str],
+    vendor_account: str,
+    label: str = "",
+    replaces: Credential | None = None,
+) -> Credential:
+    """Stores a checked key for everybody, beside those that are there; the one it replaces is revoked."""
+    return _add(
+        Credential(
+            organisation=organisation,
+            provider=provider,
+            kind=kind,
+            base_url=base_url,
+            secret=secret,
+            hint=secret.reveal()[-4:],
+            options=options,
+            vendor_account=vendor_account[:200],
+            label=label[:NAME_LENGTH],
+        ),
+        replaces,
+    )
+
+
+def add_grant(
+    *,
+    organisation: Organisation,
+    provider: str,
+    kind: str,
+    base_url: str,
+    grant: Grant,
+    client: str,
+    options: dict[str, str],
+    vendor_account: str,
+    label: str = "",
+    replaces: Credential | None = None,
+) -> Credential:
+    """Stores what a vendor granted to everybody here; `client` is the identity of the client it was for."""
+    stored = StoredGrant.of(grant, client)
+    return _add(
+        Credential(
+            organisation=organisation,
+            provider=provider,
+            kind=kind,
+            base_url=base_url,
+            secret=stored.to_secret(),
+            hint=stored.hint,
+            options=options,
+            vendor_account=vendor_account[:200],
+            label=label[:NAME_LENGTH],
+            fresh_until=grant.expires_at,
+            expires_at=grant.ends_at,
+        ),
+        replaces,
+    )
+
+
 def revoke(*, credential: Credential) -> None:
     """The credential is never used again and its secret is gone; the row stays for what refers to it."""
     credential.state, credential.secret = Credential.State.REVOKED, None
-    credential.save(update_fields=["state", "secret"])
+    credential.renewer = credential.renewing_until = None
+    credential.save(update_fields=["state", "secret", "renewer", "renewing_until"])
+
+
+def found_good(*, credential: Credential, vendor_account: str) -> None:
+    """The vendor has taken the credential: it is used (again)."""
+    checked = Credential.objects.filter(pk=credential.pk).exclude(state=Credential.State.REVOKED)
+    checked.exclude(secret=None).update(
+        state=Credential.State.ACTIVE, last_error="", vendor_account=vendor_account[:200]
+    )
+
+
+def _add(credential: Credential, replaces: Credential | None) -> Credential:
+    with transaction.atomic():
+        if replaces is not None:
+            revoke(credential=replaces)
+        credential.save(force_insert=True)
+    return credential
 
 
 def _person(email: str, password: str | None, display_name: str, role: str) -> User:

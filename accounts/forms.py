@@ -19,7 +19,8 @@ KEY_LENGTH = 500
 CHOOSING_HINT = "At least 10 characters. A few words that only you would put together work well."
 
 
-def _input(widget: forms.Widget, **attributes: str) -> forms.Widget:
+def dressed(widget: forms.Widget, **attributes: str) -> forms.Widget:
+    """The control as our pages show it."""
     widget.attrs = {"class": "input", **attributes}
     return widget
 
@@ -51,25 +52,27 @@ class SetupForm(forms.Form):
     """The first visit. The code is a field only where it is asked for."""
 
     organisation = NameField(
-        label="Organisation", widget=_input(forms.TextInput(), autocomplete="organization", autofocus="")
+        label="Organisation", widget=dressed(forms.TextInput(), autocomplete="organization", autofocus="")
     )
-    display_name = NameField(label="Your name", widget=_input(forms.TextInput(), autocomplete="name"))
+    display_name = NameField(label="Your name", widget=dressed(forms.TextInput(), autocomplete="name"))
     email = forms.EmailField(
-        label="E-mail", max_length=254, widget=_input(forms.EmailInput(), autocomplete="username")
+        label="E-mail", max_length=254, widget=dressed(forms.EmailInput(), autocomplete="username")
     )
     password = forms.CharField(
         label="Password",
         strip=False,
         max_length=PASSWORD_LENGTH,
         help_text=CHOOSING_HINT,
-        widget=_input(forms.PasswordInput(), autocomplete="new-password"),
+        widget=dressed(forms.PasswordInput(), autocomplete="new-password"),
     )
     code = forms.CharField(
         label="Set-up code",
         strip=False,
         max_length=100,
         help_text="The server printed it at its start. It is also in its data folder: the file setup-code.",
-        widget=_input(forms.TextInput(), autocomplete="off", autocapitalize="characters", spellcheck="false"),
+        widget=dressed(
+            forms.TextInput(), autocomplete="off", autocapitalize="characters", spellcheck="false"
+        ),
     )
 
     def __init__(self, *args: Any, asks_for_code: bool, **kwargs: Any) -> None:
@@ -98,7 +101,7 @@ class KeyForm(forms.Form):
         label="Anthropic API key",
         max_length=KEY_LENGTH,
         help_text="Stored encrypted. After this only its last four characters are shown.",
-        widget=_input(
+        widget=dressed(
             forms.PasswordInput(render_value=False), autocomplete="off", spellcheck="false", autofocus=""
         ),
     )

@@ -10,10 +10,11 @@ from typing import Any
 
 from providers.access import Secret
 
-from . import logs
+from . import logs, oauth
 from .environment import Environment
 from .hosts import allowed_hosts, is_loopback
 from .master_keys import derive, load_master_keys
+from .provider_environment import provider_environment
 
 env = Environment()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -34,12 +35,11 @@ MASTER_KEYS = load_master_keys(env.words("PARLEY_SECRET_KEYS"), DATA_DIR)
 SECRET_KEY, *SECRET_KEY_FALLBACKS = [derive(key, "django") for key in MASTER_KEYS]
 
 # Model providers: what the environment gives serves the whole organisation
-PROVIDER_ENVIRONMENT: dict[str, dict[str, Any]] = {
-    "anthropic": {
-        "api_key": Secret(key) if (key := env.text("ANTHROPIC_API_KEY")) else None,
-        "base_url": env.base_url("ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
-    },
-}
+PROVIDER_ENVIRONMENT: dict[str, dict[str, Any]] = provider_environment(env)
+OAUTH = oauth.configuration(env, PROVIDER_ENVIRONMENT, PUBLIC_URL)
+PRIVATE_HOSTS = env.words("PARLEY_PRIVATE_HOSTS")
+PROVIDER_TIMEOUTS = env.text("PARLEY_TIMEOUTS")
+PROVIDER_RETRIES = env.text("PARLEY_RETRIES")
 ANTHROPIC_BASE_URL: str = PROVIDER_ENVIRONMENT["anthropic"]["base_url"]
 STANDIN_PRICE = env.dollars_per_million("PARLEY_STANDIN_PRICE")
 DEMO = env.flag("PARLEY_DEMO", default=True)
@@ -207,4 +207,7 @@ PROCESS_NAME = f"{os.uname().nodename}:{os.getpid()}:{secrets.token_hex(2)}"
 
 LOG_LEVEL = env.choice("PARLEY_LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
 LOG_FORMAT = env.choice("PARLEY_LOG_FORMAT", "text" if sys.stderr.isatty() else "json", ["json", "text"])
+LOG_WIRE = env.flag("PARLEY_LOG_WIRE")  # the shapes of calls to vendors, without content
+OTEL = env.flag("PARLEY_OTEL")
+METRICS_TOKEN = Secret(token) if (token := env.text("PARLEY_METRICS_TOKEN")) else None
 LOGGING = logs.configuration(form=LOG_FORMAT, level=LOG_LEVEL, process=PROCESS_NAME)

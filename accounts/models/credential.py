@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
+from datetime import datetime, timedelta
 from typing import Literal, Self
 from uuid import UUID
 
 from django.db import connection, models
 from django.utils import timezone
 
+from accounts.clock import database_now
 from accounts.ids import uuid7
 from accounts.names import NAME_LENGTH
-from accounts.sealing import SealedField
+from accounts.sealing import SealedField, seal
+from providers.access import Secret
 
 from .organisation import Membership, Organisation, Team
 from .user import User
@@ -53,19 +56,38 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
         values = [provider, Credential.State.REVOKED, user, team, user, user]
         return list(self.model.objects.using(self.db).raw(query, values))
 
+    def lease_renewal(self, credential_id: UUID, holder: UUID, seconds: float) -> bool:
+        """Makes the holder the only one of all processes that may renew this grant, for so long.
+
+        False while another one holds it, and for a credential that is no longer active. Who holds it already
+        gets it for longer.
+        """
+        now = database_now()
+        free = models.Q(renewing_until=None) | models.Q(renewing_until__lte=now) | models.Q(renewer=holder)
+        mine = self.filter(free, pk=credential_id, state=Credential.State.ACTIVE)
+        return mine.update(renewer=holder, renewing_until=now + timedelta(seconds=seconds)) == 1
+
+    def end_lease(self, credential_id: UUID, holder: UUID) -> None:
+        self.filter(pk=credential_id, renewer=holder).update(renewer=None, renewing_until=None)
+
 
 class Credential(models.Model):
     """Belongs to exactly one person, team or the organisation. The secret is sealed, and wiped when revoked.
 
     `base_url` is the address for which the secret was entered. It is never sent anywhere else: it is part of
     what the secret is sealed to, and `accounts.credentials` passes over a row whose address is no longer the
-    configured one.
+    configured one. `options` is what else its provider needs (Access.options); no secrets.
+
+    A grant (kind oauth or device) holds its tokens in `secret` (accounts.stored_grants). Its access token is
+    good until `fresh_until`, empty when it does not end; `expires_at` is the end of the grant itself. Who
+    renews it holds the lease of `renewer` and `renewing_until`.
     """
 
     class Kind(models.TextChoices):
         API_KEY = "api_key"
         OAUTH = "oauth"
         DEVICE = "device"
+        CLIENT = "client"
 
     class State(models.TextChoices):
         ACTIVE = "active"
@@ -88,12 +110,16 @@ class Credential(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.API_KEY)
     secret = SealedField(null=True)
     hint = models.CharField(max_length=4, blank=True, help_text="The last four characters.")
+    options = models.JSONField(default=dict, blank=True)
     label = models.CharField(max_length=NAME_LENGTH, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
     last_error = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    fresh_until = models.DateTimeField(null=True, blank=True)
+    renewer = models.UUIDField(null=True, blank=True, editable=False)
+    renewing_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = CredentialQuerySet.as_manager()
 
@@ -107,8 +133,9 @@ class Credential(models.Model):
             ),
             models.CheckConstraint(
                 condition=models.Q(state="revoked", secret__isnull=True)
-                | models.Q(state__in=["active", "invalid"], secret__isnull=False),
-                name="credential_secret_until_revoked",
+                | models.Q(state="active", secret__isnull=False)
+                | models.Q(state="invalid"),
+                name="credential_secret_while_active",
             ),
         ]
         indexes = [models.Index(fields=["provider", "state"], name="credential_by_provider")]
@@ -123,10 +150,30 @@ class Credential(models.Model):
             return "person"
         return "team" if self.team_id else "organisation"
 
+    @property
+    def is_grant(self) -> bool:
+        """Whether it was made by logging in at the vendor, so that the person connects again."""
+        return self.kind in {self.Kind.OAUTH, self.Kind.DEVICE}
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether there is one; it is not opened."""
+        return self.__dict__.get("secret") is not None
+
     def sealed_to(self) -> str:
-        """What the secret is bound to beside its row: the owner, and the address it may be sent to."""
+        """What the secret is bound to beside its row: the owner, the address it may be sent to, and the
+        options, some of which are addresses too.
+        """
         owner = self.person_id or self.team_id or self.organisation_id
-        return f"{self.scope}:{owner} {self.provider} {self.base_url}"
+        place = f"{self.scope}:{owner} {self.provider} {self.base_url}"
+        return f"{place} {json.dumps(self.options, sort_keys=True)}" if self.options else place
+
+    def sealed(self, secret: Secret) -> bytes:
+        """The secret as the column holds it, for a conditional update."""
+        return seal(secret.reveal(), SECRET.context(self))
 
     def has_expired(self, now: datetime | None = None) -> bool:
         return self.expires_at is not None and self.expires_at <= (now or timezone.now())
+
+
+SECRET = Credential._meta.get_field("secret")

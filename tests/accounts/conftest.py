@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -19,6 +19,7 @@ from providers.access import Secret
 
 PASSWORD = "a lamp, two rivers"
 GOOD_KEY = "sk-ant-api03-canary-good-7731"
+COPILOT_TOKEN = "tid=canary;exp=1:copilot"
 ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 BASE_URL = "https://api.anthropic.com"
 
@@ -64,7 +65,10 @@ def signed_in(person: User) -> Client:
 
 
 class Vendor(ThreadingHTTPServer):
-    """Answers GET /v1/models as Anthropic does, by the key it is sent; remembers what it was asked."""
+    """Lists models as Anthropic and OpenAI do, by the key or token it is sent, and plays GitHub for Copilot.
+
+    It takes GOOD_KEY, and the tokens that `accepts` takes. It remembers what it was asked.
+    """
 
     daemon_threads = True
 
@@ -73,6 +77,7 @@ class Vendor(ThreadingHTTPServer):
         self.base_url = f"http://127.0.0.1:{self.server_port}"
         self.status = 200
         self.body: bytes | None = None
+        self.accepts: Callable[[str], bool] = lambda token: False
         self.seen: list[tuple[str, str]] = []  # (path, key)
 
 
@@ -80,12 +85,14 @@ class _VendorAnswer(BaseHTTPRequestHandler):
     server: Vendor
 
     def do_GET(self) -> None:
-        key = self.headers.get("x-api-key", "")
-        self.server.seen.append((self.path.partition("?")[0], key))
+        sent = self.headers.get("x-api-key") or self.headers.get("authorization", "")
+        key = sent.removeprefix("Bearer ").removeprefix("token ")
+        path = self.path.partition("?")[0]
+        self.server.seen.append((path, key))
         status = self.server.status
-        if status == 200 and key != GOOD_KEY:
+        if status == 200 and not (key in (GOOD_KEY, COPILOT_TOKEN) or self.server.accepts(key)):
             status = 401
-        body = self.server.body or self._body(status, key)
+        body = self.server.body or self._body(status, key, path)
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))
@@ -93,12 +100,21 @@ class _VendorAnswer(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _body(self, status: int, key: str) -> bytes:
-        if status == 200:
-            model = {"type": "model", "id": "claude-sonnet-5-5", "display_name": "Claude"}
-            return json.dumps({"data": [model], "has_more": False}).encode()
-        kind = ERROR_TYPES.get(status, "api_error")
-        return json.dumps({"type": "error", "error": {"type": kind, "message": f"no: {key}"}}).encode()
+    def _body(self, status: int, key: str, path: str) -> bytes:
+        if status != 200:
+            kind = ERROR_TYPES.get(status, "api_error")
+            return json.dumps({"type": "error", "error": {"type": kind, "message": f"no: {key}"}}).encode()
+        match path:
+            case "/copilot_internal/v2/token":
+                endpoints = {"api": self.server.base_url}
+                return json.dumps(
+                    {"token": COPILOT_TOKEN, "refresh_in": 1500, "expires_at": 4e9, "endpoints": endpoints}
+                ).encode()
+            case "/user":
+                return b'{"id": 4711, "login": "olga"}'
+            case _:
+                model = {"type": "model", "id": "claude-sonnet-5-5", "display_name": "Claude"}
+                return json.dumps({"data": [model], "has_more": False}).encode()
 
     def log_message(self, format: str, *args: Any) -> None:
         pass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from allauth.account import views as allauth_views
-from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
@@ -13,12 +12,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from accounts import actions, credentials, first_visit, limits
+from accounts import actions, checking, credentials, first_visit, limits
 from accounts.forms import KeyForm, SetupForm
 from accounts.models import Organisation
-from providers import errors
 from providers.access import Access, Secret
-from providers.registry import adapter
+from providers.errors import ProviderError
 
 KEY_PROVIDER = "anthropic"  # the one provider whose key the first visit offers to enter
 KEY_TRIES, KEY_SECONDS = 20, 10 * 60
@@ -113,11 +111,12 @@ def _code_accepted(request: HttpRequest, form: SetupForm) -> bool:
 def _take_key(organisation: Organisation, secret: Secret) -> str | None:
     """Tests the key with the provider and stores it. Returns what to say when it was not stored."""
     base_url = credentials.base_url(KEY_PROVIDER)
-    access = Access(base_url=base_url, secret=secret, kind="api_key")
+    options = credentials.shared_options(KEY_PROVIDER)
+    access = Access(base_url=base_url, secret=secret, kind="api_key", options=options)
     try:
-        account = async_to_sync(adapter(KEY_PROVIDER).check)(access)
-    except errors.ProviderError as error:
-        return _advice(error)
+        account = checking.account_behind(KEY_PROVIDER, access)
+    except ProviderError as error:
+        return checking.advice(error, KEY_PROVIDER)
     actions.save_organisation_key(
         organisation=organisation,
         provider=KEY_PROVIDER,
@@ -126,22 +125,3 @@ def _take_key(organisation: Organisation, secret: Secret) -> str | None:
         vendor_account=account.vendor_account,
     )
     return None
-
-
-def _advice(error: errors.ProviderError) -> str:
-    """Our own words for each kind of failure: a provider's text may hold the key that it was sent."""
-    match error:
-        case errors.AuthenticationError():
-            return "Anthropic does not accept this key. Check that it was copied whole and is not revoked."
-        case errors.Forbidden():
-            return "Anthropic knows this key but does not let it list models. Check the key's rights there."
-        case errors.BillingError():
-            return "The key's account at Anthropic has no credit. Add credit there, then try again."
-        case errors.ConnectionFailed() | errors.DeadlineExceeded():
-            return (
-                "This server could not reach Anthropic. Nothing was stored. Check its network and try again."
-            )
-        case errors.RateLimited() | errors.Overloaded() | errors.ServerError():
-            return "Anthropic is busy, so the key could not be tested. Nothing was stored. Try again soon."
-        case _:
-            return "Anthropic's answer could not be understood. Nothing was stored. Check ANTHROPIC_BASE_URL."
