@@ -10,10 +10,9 @@ import asyncio
 import contextlib
 import functools
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import cast
+from typing import Protocol, cast
 
 import aiohttp
 import httpx
@@ -27,6 +26,7 @@ from providers.errors import (
     ProviderError,
 )
 from providers.patience import Patience
+from providers.timeouts import Timeouts as Timeouts
 
 CONNECTIONS = 2000
 KEEP_ALIVE = 30.0  # seconds
@@ -35,6 +35,7 @@ DNS_CACHE = 60  # seconds
 # kept.
 TAIL_SECONDS = 1.0
 TAIL_BYTES = 64 * 1024
+PIECE_BYTES = 256 * 1024  # of a request's body, written at once
 
 _FAILURES = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError)
 # Raised before a byte of the request was written: no connection, no free place in the pool, no address.
@@ -47,28 +48,41 @@ _NOT_SENT = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Seconds. `connect` includes the wait for a place in the pool; `first` is from the call to the
-    first sign of the answer, `idle` between two of them, `total` for everything.
-    """
+class Watched(Protocol):
+    """Somebody who looks at one exchange (providers.wirelog). No method raises."""
 
-    connect: float = 5.0
-    first: float = 60.0
-    idle: float = 60.0
-    total: float = 600.0
+    def head(self, status: int, headers: Mapping[str, str]) -> None: ...
+
+    def chunk(self, data: bytes) -> None: ...
+
+    def end(self, error: BaseException | None) -> None: ...
+
+
+Watch = Callable[[str, str, Mapping[str, str], bytes], Watched]
+_watch: Watch | None = None
+
+
+def watch_with(watch: Watch | None) -> None:
+    """From now on every exchange of this process is shown to it, as method, URL, headers and body; None: to
+    nobody.
+    """
+    global _watch
+    _watch = watch
 
 
 class Response:
     """An answer whose head has come. Its body is read once, by `chunks` or by `read`."""
 
-    def __init__(self, answer: httpx.Response, patience: Patience, timeouts: Timeouts) -> None:
+    def __init__(
+        self, answer: httpx.Response, patience: Patience, timeouts: Timeouts, watched: "Watched | None" = None
+    ) -> None:
         self.status: int = answer.status_code
         self.headers: Mapping[str, str] = answer.headers
         self.left = False
         self._stream = _body(answer)
         self._patience = patience
         self._idle = timeouts.idle
+        self._watched = watched
 
     async def chunks(self, *, every_chunk_counts: bool = True) -> AsyncGenerator[bytes, None]:
         """The body's bytes as they come.
@@ -85,6 +99,8 @@ class Response:
                     chunk = await anext(body)
                 if every_chunk_counts:
                     patience.renew(self._idle)
+                if self._watched is not None:
+                    self._watched.chunk(chunk)
                 yield chunk
         except StopAsyncIteration:
             return
@@ -122,13 +138,19 @@ class Response:
 
 
 class Transport:
-    """A pool of connections. To be made and used on one running event loop."""
+    """A pool of connections. To be made and used on one running event loop.
 
-    def __init__(self, *, connections: int = CONNECTIONS) -> None:
+    `connector` makes the connections instead of the usual one, which dials whatever it is told.
+    """
+
+    def __init__(
+        self, *, connections: int = CONNECTIONS, connector: aiohttp.TCPConnector | None = None
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._tails: set[asyncio.Task[None]] = set()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=connector
+            or aiohttp.TCPConnector(
                 limit=connections,
                 limit_per_host=0,
                 keepalive_timeout=KEEP_ALIVE,
@@ -160,14 +182,24 @@ class Transport:
         times = timeouts or Timeouts()
         ends_at = self._loop.time() + times.total
         patience = Patience(self._loop, seconds=times.first, ends_at=ends_at)
+        watched = _watch(method, url, headers, content) if _watch is not None else None
         try:
             with patience:
                 answer = await self._send(method, url, headers, content, times)
-            response = Response(answer, patience, times)
+            if watched is not None:
+                watched.head(answer.status_code, answer.headers)
+            response = Response(answer, patience, times, watched)
             try:
                 yield response
             finally:
                 await self._end(answer, response)
+        except BaseException as error:
+            if watched is not None:
+                watched.end(error)
+            raise
+        else:
+            if watched is not None:
+                watched.end(None)
         finally:
             patience.stop()
 
@@ -187,13 +219,14 @@ class Transport:
         self, method: str, url: str, headers: Mapping[str, str], content: bytes, times: Timeouts
     ) -> httpx.Response:
         waits = {"connect": times.connect, "pool": times.connect}
+        length = {"content-length": str(len(content))} if content else {}
         failure: ProviderError
         try:
             request = httpx.Request(
                 method,
                 url,
-                headers={"accept-encoding": "identity", "user-agent": "Parley", **headers},
-                content=content,
+                headers={"accept-encoding": "identity", "user-agent": "Parley", **headers, **length},
+                content=_pieces(content) if len(content) > PIECE_BYTES else content,
                 extensions={"timeout": waits},
             )
             return await self._http.handle_async_request(request)
@@ -211,30 +244,39 @@ class Transport:
             await _close(_body(answer))
 
 
-_transports: dict[asyncio.AbstractEventLoop, Transport] = {}
-_keepers: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
+_Kept = tuple[asyncio.AbstractEventLoop, Callable[[], Transport]]
+_transports: dict[_Kept, Transport] = {}
+_keepers: dict[_Kept, AsyncGenerator[None, None]] = {}
 
 
-def transport() -> Transport:
-    """The transport of the running event loop, made on first use and closed when the loop is shut down."""
+def transport(make: Callable[[], Transport] = Transport) -> Transport:
+    """The running event loop's transport of this make, begun on first use and closed when the loop is shut
+    down.
+    """
     loop = asyncio.get_running_loop()
-    found = _transports.get(loop)
+    found = _transports.get((loop, make))
     if found is None:
-        found = _transports[loop] = Transport()
+        found = _transports[loop, make] = make()
         # A loop closes the asynchronous generators that were begun on it when it is shut down (asyncio.run
         # does, and so do servers and test runners). Begin one; it never waits, so one step by hand is enough.
-        keeper = _keepers[loop] = _closed_with(loop, found)
+        keeper = _keepers[loop, make] = _closed_with((loop, make), found)
         with contextlib.suppress(StopIteration):
             anext(keeper).send(None)
     return found
 
 
-async def _closed_with(loop: asyncio.AbstractEventLoop, kept: Transport) -> AsyncGenerator[None, None]:
+async def _closed_with(key: _Kept, kept: Transport) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
-        del _transports[loop], _keepers[loop]
+        del _transports[key], _keepers[key]
         await kept.close()
+
+
+async def _pieces(content: bytes) -> AsyncGenerator[bytes, None]:
+    """A large body bit by bit: in one piece it would keep the event loop from everything else."""
+    for begin in range(0, len(content), PIECE_BYTES):
+        yield content[begin : begin + PIECE_BYTES]
 
 
 def _translated(failure: Exception) -> ProviderError:

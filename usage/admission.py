@@ -1,16 +1,24 @@
-"""What happens before a vendor is asked, in one transaction: right, route, price, budgets, hold."""
+"""What happens before a vendor is asked, in one transaction: right, ability, routes, prices, budgets, hold.
+
+The hold covers the dearest of the routes on which the call may go, and names the price of each: which one
+answers is not known yet, and a price that changes meanwhile changes nothing.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 
 from accounts import credentials
 from accounts.credentials import CredentialChoice
+from providers.abilities import must_be_able
 from providers.catalogue import ModelSpec
+from providers.errors import Unsupported
+from providers.fitting import fitted
 from providers.types import MessageRequest
 
 from . import budgets, policy, prices, rows
@@ -19,16 +27,21 @@ from .clock import database_now
 from .errors import CallRefused, DuplicateCall
 from .estimates import Size
 from .models import Hold
-from .pricing import upper_bound_nano
+from .pricing import Tariff, upper_bound_nano
+from .routes import HeldRoute, Way, held_route
 
 LEASE = timedelta(seconds=settings.HOLD_SECONDS)
+MOST_WAYS = 8
+NOBODYS = ""  # whose credential it is where no key is asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A call that asks to be admitted.
 
-    `hold_id` is drawn before, so that a second run recognises the first.
+    `hold_id` is drawn before, so that a second run recognises the first. `fallbacks` are the models to ask
+    after `spec`. `request` may go to any account, or to `only_account` alone; on every other way, and to any
+    other model, `without_thinking` is sent instead of it, where there is one.
     """
 
     hold_id: UUID
@@ -38,14 +51,17 @@ class Asked:
     request: MessageRequest
     size: Size
     purpose: str
+    fallbacks: tuple[ModelSpec, ...] = ()
+    only_account: str | None = None
+    without_thinking: MessageRequest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
-    """An open hold, and the credential with which the vendor is asked."""
+    """An open hold, and the ways on which the call may go: at least one, in the order of trying."""
 
     hold: Hold
-    choice: CredentialChoice
+    ways: tuple[Way, ...]
 
 
 def admit(asked: Asked) -> Admitted:
@@ -56,37 +72,114 @@ def admit(asked: Asked) -> Admitted:
     the same moment. Safe to run again.
     """
     policy.may_use(asked.caller.user_id, asked.spec.ref, asked.request)
-    choice = _route(asked.caller, asked.spec.provider)
-    hold = _hold(asked, choice)
+    try:
+        must_be_able(asked.request, asked.spec)
+    except Unsupported as unable:
+        raise CallRefused("unsupported", unable.safe_message) from None
+    now = database_now()
+    ways: list[Way] = []
+    tariffs: list[Tariff] = []
+    for way, tariff in _ways(asked, now):
+        ways.append(replace(way, index=len(ways)))
+        tariffs.append(tariff)
+        if len(ways) == MOST_WAYS:
+            break
+    hold = _hold(asked, ways, tariffs, now)
     if rows.insert(hold, otherwise="ON CONFLICT (call_id) DO NOTHING"):
-        credentials.mark_used(choice.id)
-        return Admitted(hold=hold, choice=choice)
+        credentials.mark_used(ways[0].choice.id)
+        return Admitted(hold=hold, ways=tuple(ways))
     earlier = Hold.objects.get(call_id=asked.call_id)
     if earlier.pk != asked.hold_id:
         raise DuplicateCall(asked.call_id)
-    return Admitted(hold=earlier, choice=choice)
+    return Admitted(hold=earlier, ways=_still_held(earlier, ways))
 
 
-def _route(caller: Caller, provider: str) -> CredentialChoice:
-    """The first credential in the order person, team, organisation, environment."""
-    choices = credentials.for_call(caller.user_id, caller.team_id, provider)
-    if choices:
-        return choices[0]
-    raise CallRefused("no_credential", credentials.blocked_reason(caller.user_id, caller.team_id, provider))
+def _still_held(hold: Hold, ways: list[Way]) -> tuple[Way, ...]:
+    """Of the ways found by a second run, those that the first run's hold names under the same number."""
+    held = []
+    for way in ways:
+        route = held_route(hold, way.index)
+        if (route.provider, route.model, route.credential) != (way.spec.provider, way.spec.id, way.choice.id):
+            break
+        held.append(way)
+    if not held:
+        raise DuplicateCall(hold.call_id)
+    return tuple(held)
 
 
-def _hold(asked: Asked, choice: CredentialChoice) -> Hold:
-    caller, spec, size = asked.caller, asked.spec, asked.size
-    now = database_now()
-    tariff = prices.tariff(spec, asked.request, size, now)
-    amount = upper_bound_nano(
-        tariff,
-        prompt_tokens=min(size.bound, spec.context),
-        max_tokens=asked.request.max_tokens,
-        cached=size.cached,
-        searches=size.searches,
-        context=spec.context,
-    )
+def _ways(asked: Asked, now: datetime) -> Iterator[tuple[Way, Tariff]]:
+    """The ways in order, each with its price. What is wrong with the model asked for is raised, another model
+    that cannot be used is passed over.
+    """
+    own = _credentials(asked)
+    tariff = prices.tariff(asked.spec, asked.request, asked.size, now)
+    for way in own:
+        yield way, tariff
+    owner = _owner(own[0].choice)
+    stripped = asked.without_thinking
+    if stripped is None and asked.only_account is not None:
+        return
+    for spec in asked.fallbacks:
+        base = stripped if stripped is not None else asked.request
+        request = replace(fitted(base, spec), model=spec.id)
+        if asked.size.likely > spec.context:
+            continue
+        try:
+            policy.may_use(asked.caller.user_id, spec.ref, request)
+            must_be_able(request, spec)
+            tariff = prices.tariff(spec, request, asked.size, now)
+        except (CallRefused, Unsupported):
+            continue
+        for choice in credentials.for_call(asked.caller.user_id, asked.caller.team_id, spec.provider):
+            theirs = _owner(choice)
+            owner = owner or theirs  # a call that began without a key has no owner yet
+            if theirs in (owner, NOBODYS):
+                yield Way(index=0, spec=spec, choice=choice, request=request, whole=stripped is None), tariff
+
+
+def _credentials(asked: Asked) -> list[Way]:
+    """The ways to the model asked for: the credentials of the first owner who has one, in the order person,
+    team, organisation, environment; those of the account that thinking is bound to come first.
+    """
+    caller, spec = asked.caller, asked.spec
+    choices = credentials.for_call(caller.user_id, caller.team_id, spec.provider)
+    if not choices:
+        reason = credentials.blocked_reason(caller.user_id, caller.team_id, spec.provider)
+        raise CallRefused("no_credential", reason)
+    whole = replace(asked.request, model=spec.id)
+    stripped = asked.without_thinking
+    bound, others = [], []
+    for choice in choices:
+        if choice.scope != choices[0].scope:
+            break
+        account = choice.access.vendor_account
+        # Where the vendor has not said whose the credential is, it may be the right one.
+        if not asked.only_account or not account or account == asked.only_account:
+            bound.append(Way(index=0, spec=spec, choice=choice, request=whole, whole=True))
+        elif stripped is not None:
+            request = replace(stripped, model=spec.id)
+            others.append(Way(index=0, spec=spec, choice=choice, request=request, whole=False))
+    if not bound and not others:
+        raise CallRefused(
+            "no_credential",
+            f"This conversation holds thinking that belongs to another {spec.provider} account than that of "
+            "the present key.",
+        )
+    return bound + others
+
+
+def _owner(choice: CredentialChoice) -> str:
+    """Whose credential it is; the operator's are the organisation's."""
+    if choice.access.kind == "none":
+        return NOBODYS
+    return "organisation" if choice.scope == "environment" else choice.scope
+
+
+def _hold(asked: Asked, ways: list[Way], tariffs: list[Tariff], now: datetime) -> Hold:
+    caller = asked.caller
+    routes = [_held(asked, way, tariff) for way, tariff in zip(ways, tariffs, strict=True)]
+    first = routes[0]
+    amount = _dearest(asked, ways, tariffs)
     return Hold(
         id=asked.hold_id,
         call_id=asked.call_id,
@@ -96,16 +189,46 @@ def _hold(asked: Asked, choice: CredentialChoice) -> Hold:
         conversation=caller.conversation_id,
         run=caller.run_id,
         token=caller.token_id,
-        credential=choice.id,
-        credential_scope=choice.scope,
-        provider=spec.provider,
-        model=spec.id,
+        credential=first.credential,
+        credential_scope=first.credential_scope,
+        provider=first.provider,
+        model=first.model,
         purpose=asked.purpose,
         amount_nano=amount,
         budget_lines=budgets.admit(caller, amount),
-        tariff=tariff.to_json(),
-        prompt_tokens=min(size.likely, spec.context),
-        max_tokens=asked.request.max_tokens,
+        tariff=first.tariff.to_json(),
+        prompt_tokens=first.prompt_tokens,
+        max_tokens=first.max_tokens,
+        routes=[route.to_json() for route in routes[1:]],
         opened_at=now,
         renewed_until=now + LEASE,
+    )
+
+
+def _held(asked: Asked, way: Way, tariff: Tariff) -> HeldRoute:
+    return HeldRoute(
+        provider=way.spec.provider,
+        model=way.spec.id,
+        credential=way.choice.id,
+        credential_scope=way.choice.scope,
+        tariff=tariff,
+        prompt_tokens=min(asked.size.likely, way.spec.context),
+        max_tokens=way.request.max_tokens,
+    )
+
+
+def _dearest(asked: Asked, ways: Iterable[Way], tariffs: Iterable[Tariff]) -> int:
+    """The most that an attempt can cost on any of the ways, in nano-dollars."""
+    size = asked.size
+    return max(
+        upper_bound_nano(
+            tariff,
+            prompt_tokens=min(size.bound, way.spec.context),
+            max_tokens=way.request.max_tokens,
+            # Adapters ask for caching where the model has it (providers.caching).
+            cached=size.cached or "caching" in way.spec.capabilities,
+            searches=size.searches,
+            context=way.spec.context,
+        )
+        for way, tariff in zip(ways, tariffs, strict=True)
     )

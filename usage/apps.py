@@ -1,7 +1,25 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from providers import addresses, registry, tuning
 
 
 class UsageConfig(AppConfig):
     name = "usage"
+
+    def ready(self) -> None:
+        try:
+            addresses.allow(addresses.private_hosts(getattr(settings, "PRIVATE_HOSTS", ())))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"PARLEY_PRIVATE_HOSTS: {error}.") from None
+        try:
+            registry.configure(tuning.timeouts(getattr(settings, "PROVIDER_TIMEOUTS", "")))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"PARLEY_TIMEOUTS: {error}.") from None
+        try:
+            tuning.retries(getattr(settings, "PROVIDER_RETRIES", ""))
+        except ValueError as error:
+            raise ImproperlyConfigured(f"PARLEY_RETRIES: {error}.") from None

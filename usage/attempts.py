@@ -40,6 +40,7 @@ PROMPT_COUNTS = frozenset(
 )
 STORED = (
     "number",
+    "route",
     "free",
     "final",
     "counted_output",
@@ -69,6 +70,7 @@ class Attempt:
     """
 
     number: int
+    route: int = 0  # on which of the hold's routes it was made
     asked: bool = False  # the vendor may have heard of it
     free: bool = False  # surely not billed: it never left here, or the vendor turned it down
     began: bool = False  # message_start came
@@ -91,6 +93,10 @@ class Attempt:
     began_at: float = field(default_factory=_now)
     content_at: float | None = None
     thinking_at: float | None = None
+
+    def set_out(self) -> None:
+        """The vendor is asked from now on; what the call waited for before is not the vendor's time."""
+        self.asked, self.began_at = True, _now()
 
     def observe(self, event: StreamEvent) -> None:
         """Takes in one event.
@@ -180,7 +186,7 @@ class Attempt:
     def from_json(cls, stored: dict[str, Any]) -> Self:
         attempt = cls(number=stored["number"], asked=True, usage=Usage.from_json(stored["usage"]))
         for name in STORED:
-            setattr(attempt, name, stored[name])
+            setattr(attempt, name, stored.get(name, getattr(attempt, name)))
         return attempt
 
     def _beginning(self, message: dict[str, Any]) -> None:

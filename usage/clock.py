@@ -1,25 +1,14 @@
-"""The time that money goes by: the database's, so that processes with wrong clocks agree on leases and
-periods.
-"""
+"""The time that money goes by: the database's, and the days of the organisation."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
 
-from django.db import connection
 from django.utils import timezone
 
+from accounts.clock import database_now
 
-def database_now() -> datetime:
-    """The database's time now, aware and UTC. On SQLite that is this machine's clock, for the file is
-    local.
-    """
-    if connection.vendor != "postgresql":
-        return timezone.now()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now
+__all__ = ["database_now", "organisation_day"]
 
 
 def organisation_day(moment: datetime) -> date:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-Code = Literal["no_credential", "unknown_model", "unknown_price", "over_budget", "not_allowed"]
+Code = Literal["no_credential", "unknown_model", "unknown_price", "over_budget", "not_allowed", "unsupported"]
 
 
 class CallRefused(Exception):

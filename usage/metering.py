@@ -1,5 +1,5 @@
 """The one door to a model: `call`, and `complete` for a whole answer. Every call is held before and settled
-after.
+after. `count` asks a vendor for the size of a prompt, which is free.
 
 For whoever recovers from the loss of a process: `settle_lost` for one call, `sweep` every few seconds,
 `sweep_all` at the start of a server that is alone.
@@ -17,25 +17,28 @@ from providers.fold import Fold
 from providers.types import Message, MessageRequest
 
 from .caller import Caller
-from .calls import Call, Route
+from .calls import Call
 from .clock import database_now
+from .counts import count
 from .estimates import seen_usage
-from .retries import Retries
+from .retries import Retries, configured
+from .routes import Fallback, Route
 from .settlement import Settlement, settle_lost, sweep_all, sweep_expired, sweep_some
 from .writer import writer
 
-Purpose = Literal["chat", "title"]
-RETRIES = Retries()
+Purpose = Literal["chat", "title", "benchmark"]
 
 __all__ = [
     "Call",
     "Caller",
+    "Fallback",
     "Purpose",
     "Retries",
     "Route",
     "Settlement",
     "call",
     "complete",
+    "count",
     "seen_usage",
     "settle_lost",
     "sweep",
@@ -45,18 +48,43 @@ __all__ = [
 
 
 def call(
-    caller: Caller, request: MessageRequest, *, purpose: Purpose, call_id: UUID, retries: Retries = RETRIES
+    caller: Caller,
+    request: MessageRequest,
+    *,
+    purpose: Purpose,
+    call_id: UUID,
+    retries: Retries | None = None,
+    only_account: str | None = None,
+    without_thinking: MessageRequest | None = None,
 ) -> AbstractAsyncContextManager[Call]:
     """A call whose events are iterated inside `async with`; leaving it, however, closes and settles it.
 
     `request.model` is a full reference, "provider/model". A call id is good for one call, for ever. What may
-    be raised: see Call.
+    be raised: see Call. `retries` is the provider's configured policy if not given.
+
+    A request that holds thinking names the vendor account that it came from: `only_account`. It then goes to
+    that account alone, and to accounts that the vendor has not named yet. `without_thinking` is the same
+    request without it: what other accounts and fallback models are sent, and what is sent once more when the
+    vendor does not take the thinking back. Without it such a call goes nowhere else.
     """
-    return Call(caller, request, purpose=purpose, call_id=call_id, retries=retries)
+    return Call(
+        caller,
+        request,
+        purpose=purpose,
+        call_id=call_id,
+        retries=retries or configured(request.model.partition("/")[0]),
+        only_account=only_account,
+        without_thinking=without_thinking,
+    )
 
 
 async def complete(
-    caller: Caller, request: MessageRequest, *, purpose: Purpose, call_id: UUID, retries: Retries = RETRIES
+    caller: Caller,
+    request: MessageRequest,
+    *,
+    purpose: Purpose,
+    call_id: UUID,
+    retries: Retries | None = None,
 ) -> Message:
     """The whole answer of one call. Raises as Call does."""
     fold = Fold()

@@ -68,6 +68,9 @@ class OpenCalls:
         self._timer: asyncio.TimerHandle | None = None
         self._storing: asyncio.Task[None] | None = None
 
+    def __len__(self) -> int:
+        return len(self._calls)
+
     def add(self, hold_id: UUID) -> OpenCall:
         call = self._calls[hold_id] = OpenCall(hold_id, stored_at=time.monotonic())
         self._wind()
@@ -75,6 +78,11 @@ class OpenCalls:
 
     def remove(self, call: OpenCall) -> None:
         self._calls.pop(call.hold_id, None)
+
+    @property
+    def unsettled(self) -> int:
+        """How many settlements wait for the database."""
+        return len(self._unsettled)
 
     def settle_later(self, settle: Callable[[], Settlement]) -> None:
         """Keeps a settlement that the database would not take, and tries it again until it is written."""

@@ -26,6 +26,7 @@ from .clock import database_now, organisation_day
 from .models import Hold, LedgerLine, Outcome, Payer, Source, estimated_attempts
 from .pricing import Tariff, cost_nano
 from .rates import UNKNOWN_RATE, output_rate
+from .routes import held_route, index_of
 
 SWEEP_AT_ONCE = 10
 FOR_EVER = timedelta(days=36_500)
@@ -125,13 +126,15 @@ def _lost_attempts(hold: Hold, seen: Usage | None) -> list[Attempt]:
     """
     if hold.state == Hold.State.CLOSED:  # what was settled is newer than what the hold stored
         latest = LedgerLine.objects.filter(call_id=hold.call_id).order_by("-attempt").first()
-        attempts = [Attempt(number=latest.attempt if latest else 1)]
+        attempts = [
+            Attempt(number=latest.attempt, route=index_of(hold, latest)) if latest else Attempt(number=1)
+        ]
     else:
         attempts = [Attempt.from_json(stored) for stored in hold.attempts] or [Attempt(number=1)]
     last = attempts[-1]
     if seen is not None and seen.output_tokens and last.duration_ms is not None and not last.said_anything():
         # What was seen belongs to a later attempt, which the hold had not stored yet.
-        last = Attempt(number=last.number + 1, asked=True)
+        last = Attempt(number=last.number + 1, route=last.route, asked=True)
         attempts.append(last)
     if last.duration_ms is None:
         last.outcome, last.error = Outcome.INTERRUPTED, LOST
@@ -151,23 +154,29 @@ def _larger(one: Usage, other: Usage) -> Usage:
 
 
 def _line(hold: Hold, attempt: Attempt, now: datetime) -> LedgerLine:
-    tariff = Tariff.from_json(hold.tariff)
+    route = held_route(hold, attempt.route)
+    tariff = route.tariff
     thought = attempt.thinking_seconds > 0 and not attempt.final
     usage, source = attempt.charge(
-        prompt_tokens=hold.prompt_tokens,
-        max_tokens=hold.max_tokens,
-        output_rate=output_rate(hold.provider, hold.model) if thought else UNKNOWN_RATE,
+        prompt_tokens=route.prompt_tokens,
+        max_tokens=route.max_tokens,
+        output_rate=output_rate(route.provider, route.model) if thought else UNKNOWN_RATE,
         hour_cache=tariff.asked_hour_cache,
     )
+    payer = {name: getattr(hold, name) for name in Payer.PAYER} | {
+        "provider": route.provider,
+        "credential": route.credential,
+        "credential_scope": route.credential_scope,
+    }
     return LedgerLine(
-        **{name: getattr(hold, name) for name in Payer.PAYER},
+        **payer,
         **{name: getattr(usage, name) for name in LedgerLine.BUCKETS},
         call_id=hold.call_id,
         attempt=attempt.number,
         accounted_at=hold.opened_at,
         day=organisation_day(hold.opened_at),
         written_at=now,
-        model_asked=hold.model,
+        model_asked=route.model,
         model_served=attempt.model_served,
         service_tier=(usage.service_tier or "")[:32],
         speed=(usage.speed or "")[:32],
@@ -198,7 +207,7 @@ def _better(
             continue
         elif line.source == Source.REPORTED:
             lines.append(_difference(line, known, Source.CORRECTED))
-        elif _raised(line, known, Tariff.from_json(hold.tariff)):
+        elif _raised(line, known, held_route(hold, attempt.route).tariff):
             lines.append(_difference(line, known, Source.ESTIMATED))
     return lines
 

@@ -67,7 +67,10 @@ class Writer:
     """Runs functions in transactions on threads of its own; serves every event loop of the process."""
 
     def __init__(self, name: str = "usage-writer", *, threads: int = POSTGRESQL_THREADS) -> None:
-        """`threads` on PostgreSQL; on SQLite it is one."""
+        """`threads` on PostgreSQL; on SQLite it is one. `watch` hears, on those threads, how many pieces of
+        work each transaction did and how many seconds it took, waiting for its turn included.
+        """
+        self.watch: Callable[[int, float], None] = lambda _pieces, _seconds: None
         self._name = name
         self._most_threads = threads
         self._queue: SimpleQueue[_Work | None] = SimpleQueue()
@@ -150,6 +153,7 @@ class Writer:
         waiting = deque(batch)
         while waiting:
             taken: list[_Work] = []
+            began_at = time.monotonic()
             try:
                 _together(waiting, taken)
             except Exception as error:
@@ -164,6 +168,7 @@ class Writer:
                     )
                     for work in taken:
                         self._alone(work)
+            self.watch(len(taken), time.monotonic() - began_at)
             _deliver(taken)
 
     def _alone(self, work: _Work) -> None:

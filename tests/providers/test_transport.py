@@ -47,6 +47,17 @@ async def own_name(exchange: Exchange) -> None:
     await exchange.until_left()
 
 
+async def test_a_large_body_arrives_whole_with_its_length(pool: Transport) -> None:
+    sent = random.Random(SEED).randbytes(3 * 1024 * 1024 + 7)
+    async with loopback(greet) as server:
+        for _ in range(2):
+            assert await once(pool, server.url, content=sent) == b"hello"
+        first, second = server.exchanges
+    assert first.body == second.body == sent
+    assert [value for name, value in first.headers if name == "content-length"] == [str(len(sent))]
+    assert not [name for name, _value in first.headers if name == "transfer-encoding"]
+
+
 # Sent or not sent
 
 

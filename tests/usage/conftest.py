@@ -8,19 +8,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import pytest
 
 from accounts import actions
 from accounts.ids import uuid7
 from accounts.models import User
+from providers import resilience
 from providers.access import Secret
 from providers.errors import ProviderError
 from providers.fold import Fold
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
 from providers.types import MessageRequest
-from usage import discovery, metering
+from usage import discovery, metering, overrides
 from usage.metering import Caller
 from usage.models import DailyUsage, Hold, LedgerLine
 from usage.retries import Retries
@@ -47,12 +49,14 @@ def caller(person: User) -> Caller:
 def vendor(settings: Any) -> Iterator[ThreadServer]:
     """Answers as the last message's `[[simulate {…}]]` says."""
     discovery.forget()
+    overrides.forget()
     with ThreadServer(Simulator(scripted=True)) as server:
         settings.PROVIDER_ENVIRONMENT = {
             "anthropic": {"api_key": Secret("sk-ant-test"), "base_url": server.base_url}
         }
         yield server
     discovery.forget()
+    overrides.forget()
 
 
 def asking(
@@ -98,19 +102,46 @@ def ledger_is_whole() -> None:
     assert set(closed.values_list("call_id", flat=True)) == {line.call_id for line in written}
 
 
+class Clock:
+    """Time that passes only while somebody sleeps on it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+_clocks: WeakKeyDictionary[asyncio.AbstractEventLoop, Clock] = WeakKeyDictionary()
+
+
+def clock() -> Clock:
+    """The clock of this test's breakers, limits and pauses."""
+    loop = asyncio.get_running_loop()
+    if loop not in _clocks:
+        _clocks[loop] = mine = Clock()
+        resilience.use(resilience.Guards(clock=mine, sleep=mine.sleep))
+    return _clocks[loop]
+
+
 class Pauses(Retries):
     """Retries that take no time; `waited` lists how long they would have waited."""
 
     waited: list[float]
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 2) -> None:
         waited: list[float] = []
+        time = clock()
 
         async def sleep(seconds: float) -> None:
             waited.append(seconds)
-            await asyncio.sleep(0)
+            await time.sleep(seconds)
 
-        super().__init__(sleep=sleep, jitter=lambda: 0.0)
+        super().__init__(most=most, sleep=sleep, jitter=lambda: 0.0)
         object.__setattr__(self, "waited", waited)
 
 
@@ -130,7 +161,12 @@ class Made:
 
 
 async def made(
-    caller: Caller, request: MessageRequest, *, leave_after: int = 0, retries: Retries | None = None
+    caller: Caller,
+    request: MessageRequest,
+    *,
+    leave_after: int = 0,
+    retries: Retries | None = None,
+    **bound: Any,
 ) -> Made:
     """Makes a call and folds it to its end, or to so many events; a ProviderError ends it as well."""
     fold, call_id, count = Fold(), uuid7(), 0
@@ -138,7 +174,7 @@ async def made(
     call = None
     try:
         async with metering.call(
-            caller, request, purpose="chat", call_id=call_id, retries=retries or Pauses()
+            caller, request, purpose="chat", call_id=call_id, retries=retries or Pauses(), **bound
         ) as call:
             async for event in call:
                 fold.apply(event)

@@ -208,7 +208,7 @@ async def test_the_demo_is_really_free(caller: Caller, settings: Any) -> None:
 class Faulty:
     """An adapter with a mistake in it."""
 
-    async def stream(self, request: Any, access: Any) -> AsyncGenerator[StreamEvent, None]:
+    async def stream(self, request: Any, access: Any, **known: Any) -> AsyncGenerator[StreamEvent, None]:
         yield {"type": "message_start", "message": {"id": "m", "usage": {"input_tokens": 9}}}
         raise ZeroDivisionError
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,10 +15,12 @@ from providers.types import Usage
 from usage.clock import database_now
 from usage.metering import seen_usage, settle_lost, sweep_all, sweep_expired
 from usage.models import DailyUsage, Hold, LedgerLine
+from usage.pricing import Rates
+from usage.routes import HeldRoute
 from usage.settlement import settle
 
 from .conftest import lines, open_holds, roll_up
-from .holds import cut, hold, reported
+from .holds import TARIFF, cut, hold, reported
 
 pytestmark = [pytest.mark.django_db, pytest.mark.services]
 
@@ -283,3 +286,47 @@ def test_two_settlers_at_once_write_one_settlement() -> None:
         assert [line.source for line in mine] in (["reported"], ["estimated", "corrected"])
     assert roll_up()["cost_nano"] == 12 * REPORTED
     assert roll_up()["calls"] == 12
+
+
+def test_a_lost_call_is_charged_on_the_route_of_each_of_its_attempts() -> None:
+    """Killed between two attempts: the first on its own route, the second on another model's."""
+    dearer = HeldRoute(
+        provider="openai",
+        model="gpt-dear",
+        credential=uuid7(),
+        credential_scope="organisation",
+        tariff=replace(TARIFF, rates=Rates(20_000_000, 100_000_000, 1, 1, 1), source="dear"),
+        prompt_tokens=50,
+        max_tokens=500,
+    )
+    first, second = cut(outcome="interrupted"), cut(number=2, outcome=None)
+    second.route = 1
+    one = hold(seen=[first, second], expires=-1, routes=[dearer.to_json()])
+    assert sweep_expired() == 1
+    assert sweep_expired() == 0
+    written = lines(one.call_id)
+    assert [(line.provider, line.model_asked, line.credential, line.price_source) for line in written] == [
+        ("anthropic", "claude-sonnet-5-5", None, "test"),
+        ("openai", "gpt-dear", dearer.credential, "dear"),
+    ]
+    assert [line.cost_nano for line in written] == [
+        written[0].input_tokens * 2_000 + written[0].output_tokens * 10_000,
+        written[1].input_tokens * 20_000 + written[1].output_tokens * 100_000,
+    ]
+    # The process lived after all and knows the vendor's numbers: corrected at that route's price.
+    known = reported(asked=90, answered=30, number=2)
+    known.route = 1
+    settlement = settle(Hold.objects.get(pk=one.pk), [first, known])
+    assert settlement.cost_nano == written[0].cost_nano + 90 * 20_000 + 30 * 100_000
+    assert LedgerLine.objects.filter(call_id=one.call_id, source="corrected").count() == 1
+
+
+def test_a_hold_of_an_earlier_version_is_settled_as_before() -> None:
+    """Its attempts were stored without a route."""
+    stored = cut().to_json()
+    del stored["route"]
+    one = hold(expires=-1)
+    Hold.objects.filter(pk=one.pk).update(attempts=[stored])
+    assert sweep_expired() == 1
+    line = LedgerLine.objects.get(call_id=one.call_id)
+    assert (line.provider, line.model_asked, line.output_tokens) == ("anthropic", "claude-sonnet-5-5", 10)
