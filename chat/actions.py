@@ -30,6 +30,7 @@ from .models import Conversation, Message, Run
 from .once import Asked, Conflict, Sent, once
 
 LEASE = timedelta(seconds=server.LEASE_SECONDS)
+SENT_ALONG = ("web_search",)  # settings that come with a message
 GO_ON = "Please go on exactly where you stopped."
 
 P = ParamSpec("P")
@@ -61,14 +62,17 @@ def send(
     text: str,
     model: str,
     client_id: UUID | None,
+    web_search: bool | None = None,
 ) -> Sent:
     """The person's next turn below `parent`; below a message that is no longer the head it becomes a sibling.
+
+    `web_search` says whether this answer and the next ones may search the web; None: as before.
 
     Raises Conflict when the client id was used for another message, and when `parent` is of another
     conversation, deleted, or still being written.
     """
     asked = Asked(user, text, model, client_id, conversation)
-    return once(asked, partial(_send, asked, conversation, parent or conversation.head_id))
+    return once(asked, partial(_send, asked, conversation, parent or conversation.head_id, web_search))
 
 
 def edit(*, user: User, question: Message, text: str, model: str, client_id: UUID | None) -> Sent:
@@ -114,10 +118,11 @@ def end(run: UUID) -> None:
 
 @action
 def configure(*, conversation: Conversation, settings: dict[str, Any]) -> None:
-    """Keeps the settings of the next answers."""
-    Conversation.objects.filter(id=conversation.id).update(settings=settings)
+    """Keeps the settings of the next answers; whether they may search the web is said where one writes."""
     conversation.version = bell.ring(conversation.id, ["settings"])
-    conversation.settings = settings
+    before: dict[str, Any] = Conversation.objects.values_list("settings", flat=True).get(id=conversation.id)
+    conversation.settings = settings | {name: before[name] for name in SENT_ALONG if name in before}
+    Conversation.objects.filter(id=conversation.id).update(settings=conversation.settings)
 
 
 def _start(asked: Asked, settings: dict[str, Any]) -> Sent:
@@ -126,8 +131,11 @@ def _start(asked: Asked, settings: dict[str, Any]) -> Sent:
     return _made(asked, conversation, [], new=True)
 
 
-def _send(asked: Asked, conversation: Conversation, parent: UUID | None) -> Sent:
-    return _made(asked, conversation, _branch(conversation, parent) if parent is not None else [])
+def _send(
+    asked: Asked, conversation: Conversation, parent: UUID | None, web_search: bool | None = None
+) -> Sent:
+    path = _branch(conversation, parent) if parent is not None else []
+    return _made(asked, conversation, path, web_search=web_search)
 
 
 def _beside(asked: Asked, conversation: Conversation, message: Message) -> Sent:
@@ -158,6 +166,7 @@ def _made(
     *,
     beside: Message | None = None,
     new: bool = False,
+    web_search: bool | None = None,
 ) -> Sent:
     """Stores what is asked below `path`, and an empty answer whose run begins after the commit."""
     parent = path[-1].id if path else None
@@ -171,6 +180,9 @@ def _made(
         host=server.PROCESS_NAME,
         lease_until=timezone.now() + LEASE,
     )
+    changed = web_search is not None and bool(conversation.settings.get("web_search")) is not web_search
+    if changed:
+        conversation.settings = conversation.settings | {"web_search": web_search}
     prepared = records.begin(run, [*path, question] if question else path)
     known, head = conversation.version, conversation.head_id
     with write_turn(), transaction.atomic():
@@ -182,6 +194,8 @@ def _made(
         conversation.version = bell.ring(
             conversation.id, ["turns", "sidebar"], head=answer.id, model=asked.model
         )
+        if changed:
+            _keep_web_search(conversation)
         unchanged = conversation.version == known + 1
         if not unchanged:
             _must_be_visible(conversation, [*path, beside] if beside else path)
@@ -190,6 +204,13 @@ def _made(
         transaction.on_commit(lambda: generation.launch(run, prepared))
     conversation.head_id, conversation.model = answer.id, asked.model
     return sent
+
+
+def _keep_web_search(conversation: Conversation) -> None:
+    """Into the settings as they are now; the conversation's row is locked by now."""
+    kept = Conversation.objects.filter(id=conversation.id)
+    settings: dict[str, Any] = kept.values_list("settings", flat=True).get()
+    kept.update(settings=settings | {"web_search": conversation.settings["web_search"]})
 
 
 def _question(asked: Asked, conversation: Conversation, parent: UUID | None) -> Message:

@@ -7,6 +7,8 @@ from typing import Any
 
 from django import forms
 
+from .wishes import EFFORTS
+
 LONGEST_TEXT = 1_000_000  # characters of one message
 LONGEST_SYSTEM = 100_000
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -28,19 +30,26 @@ class Text(forms.CharField):
 
 
 class SettingsForm(forms.Form):
-    """The conversation's settings: an empty field means the model's own way."""
+    """The conversation's settings: an empty field means the model's own way.
+
+    What the chosen model does not have is kept all the same: the model may change (`wishes.grant`).
+    """
 
     system = Text(required=False, max_length=LONGEST_SYSTEM)
     max_tokens = forms.IntegerField(required=False, min_value=1, max_value=1_000_000)
     thinking = forms.ChoiceField(
         required=False, choices=[("", "as the model does"), ("on", "on"), ("off", "off")]
     )
+    effort = forms.ChoiceField(
+        required=False, choices=[("", "as the model does"), *((effort, effort) for effort in EFFORTS)]
+    )
+    code_execution = forms.BooleanField(required=False)
 
     def chosen(self) -> dict[str, Any]:
         """Only what was set."""
         return {
             name: self.cleaned_data[name]
-            for name in ("system", "max_tokens", "thinking")
+            for name in ("system", "max_tokens", "thinking", "effort", "code_execution")
             if self.cleaned_data[name]
         }
 
@@ -61,6 +70,7 @@ class EditForm(forms.Form):
 
 class SendForm(EditForm):
     parent = forms.UUIDField(required=False)
+    web_search = forms.BooleanField(required=False)
 
 
 class RetryForm(forms.Form):

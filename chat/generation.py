@@ -1,6 +1,6 @@
 """The life of a run in its host: answered by a model, stored.
 
-    launch -> _live -> _answer (one metered call; each event goes to the fold and to the journal)
+    launch -> _live -> _answer (one metered call for each step; each event goes to the fold and the journal)
                     -> _store  (message, status, removal of the journal in one fenced transaction)
 
 Leaving the page ends nothing here; `LiveRun.end` does.
@@ -11,19 +11,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
+from uuid import UUID
 
-from providers.errors import ConnectionFailed, InterruptedStream, ProviderError
+from accounts.ids import uuid7
+from providers.errors import ConnectionFailed, ContextExceeded, InterruptedStream, ProviderError
 from providers.fold import Fold
 from usage import metering
 from usage.errors import CallRefused
+from usage.metering import Call
 from usage.writer import writer
 
-from . import context, journal, records, sockets, titles
+from . import context, journal, records, sockets, steps, titles
 from .host import host
 from .live import LiveRun
 from .models import Message, Run
+from .origins import Answered
 from .reading import read
 from .records import Ended, Prepared
+from .steps import Joint
+from .transcript import Asking
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +96,8 @@ async def _ended(live: LiveRun, run: Run, prepared: Prepared | None) -> Ended:
         return Ended(Status.FAILED, {"type": refusal.code, "message": refusal.message})
     except ProviderError as error:
         cut = isinstance(error, InterruptedStream | ConnectionFailed) and live.received.blocks()
-        return Ended(Status.INTERRUPTED if cut else Status.FAILED, error.to_json())
+        told = error.to_json() | ({"reason": "context"} if isinstance(error, ContextExceeded) else {})
+        return Ended(Status.INTERRUPTED if cut else Status.FAILED, told)
     except Exception:
         log.exception("Run %s failed", live.run)
         return Ended(
@@ -108,15 +115,76 @@ def _ended_by_us(live: LiveRun) -> Ended:
 
 
 async def _answer(live: LiveRun, prepared: Prepared) -> None:
-    apply, append = live.received.apply, host.journal.append
+    """The steps of an answer, each a metered call; a finished one is stored before the next begins."""
+    joint, asking, call_id = Joint(), prepared.asking, prepared.call_id
+    calls: list[Call] = []
+    while True:
+        calls.append(await _step(live, prepared, joint, asking, call_id, calls))
+        if not joint.goes_on:
+            return
+        await host.journal.caught_up(live)
+        call_id, answered = uuid7(), _answered(prepared, calls)
+        if not await writer.run(
+            partial(records.next_step, live.run, live.fence, call_id, live.seq, answered)
+        ):
+            live.ending = live.ending or "fenced"
+            raise asyncio.CancelledError
+        joint.next_step()
+        last = calls[-1].route
+        asking = steps.next_asking(
+            prepared.asking,
+            live.received,
+            f"{last.provider}/{last.model}",
+            [call.route.vendor_account for call in calls],
+            whole=all(call.whole for call in calls),
+        )
+
+
+async def _step(
+    live: LiveRun, prepared: Prepared, joint: Joint, asking: Asking, call_id: UUID, before: list[Call]
+) -> Call:
+    """One metered call; its events go to the fold and to the journal."""
+    apply, append, events = live.received.apply, host.journal.append, joint.events
     async with metering.call(
-        prepared.caller, prepared.request, purpose="chat", call_id=prepared.call_id
+        prepared.caller,
+        asking.request,
+        purpose="chat",
+        call_id=call_id,
+        only_account=asking.only_account,
+        without_thinking=asking.elsewhere,
     ) as call:
-        async for event in call:
-            apply(event)
-            append(live, event)
-            if event["type"] != "content_block_delta":
-                live.note(event)
+        try:
+            async for received in call:
+                for event in events(received):
+                    apply(event)
+                    append(live, event)
+                    if event["type"] != "content_block_delta":
+                        live.note(event)
+        finally:
+            live.answered = _answered(prepared, [*before, call])
+    return call
+
+
+def _answered(prepared: Prepared, calls: list[Call]) -> Answered:
+    """Where the answer comes from. Of several steps, what held for all of them."""
+    asking, last = prepared.asking, calls[-1]
+    whole = all(call.whole for call in calls)
+    accounts = {call.route.vendor_account for call in calls}
+    served = {f"{call.route.provider}/{call.route.model}" for call in calls}
+    notes = list(asking.notes)
+    if asking.holds_thinking and not whole:
+        notes.append(prepared.left_out)
+    if last.fallbacks:
+        first = last.fallbacks[0]
+        notes.append(
+            {"code": "fallback", "asked": first.label, "served": last.route.label, "reason": first.reason}
+        )
+    return Answered(
+        vendor_account=last.route.vendor_account if len(accounts) == 1 else "",
+        model_served=served.pop() if len(served) == 1 else "",
+        prefix_hash=asking.prefix if whole or asking.elsewhere is None else asking.prefix_elsewhere,
+        notes=tuple(notes),
+    )
 
 
 async def _store(live: LiveRun, ended: Ended) -> None:
@@ -147,7 +215,7 @@ async def _finish(live: LiveRun, ended: Ended) -> bool:
     """The last write of a run; where the database refuses what was received, what was shown is kept."""
     try:
         return await journal.stored(
-            partial(records.finish, live.run, live.fence, ended, live.received, live.seconds)
+            partial(records.finish, live.run, live.fence, ended, live.received, live.seconds, live.answered)
         )
     except Exception:
         log.exception(
@@ -158,4 +226,5 @@ async def _finish(live: LiveRun, ended: Ended) -> bool:
 
 def _finish_as_shown(live: LiveRun) -> bool:
     _seq, shown = journal.fold(live.run)
-    return records.finish(live.run, live.fence, Ended(Status.FAILED, UNSTORED), shown, live.seconds)
+    ended = Ended(Status.FAILED, UNSTORED)
+    return records.finish(live.run, live.fence, ended, shown, live.seconds, live.answered)

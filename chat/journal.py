@@ -57,11 +57,13 @@ class Journal:
     """What the runs of this process receive, on its way to the database. Belongs to the host's event loop."""
 
     def __init__(self, notes: Notes) -> None:
+        self.rows = self.bytes = 0  # stored so far
         self._notes = notes  # the other processes hear up to which numbers runs are stored
         self._dirty: list[LiveRun] = []  # those with pending events
         self._news = asyncio.Event()
         self._pause: asyncio.Future[None] | None = None
         self._in_flight: asyncio.Future[None] | None = None
+        self._stored: asyncio.Future[None] | None = None  # somebody waits for the next commit
 
     def append(self, live: LiveRun, event: StreamEvent) -> None:
         live.pending.append(event)
@@ -110,6 +112,15 @@ class Journal:
             live.publish(live.seq + 1, _encode(merge(events)))
         self._notes.runs_went_on({live.run: live.seq + 1})
 
+    async def caught_up(self, live: LiveRun) -> None:
+        """Waits until everything that the run has received is stored."""
+        while live.pending or self._in_flight is not None:
+            if self._in_flight is not None:
+                await asyncio.shield(self._in_flight)
+            else:
+                self._stored = self._stored or asyncio.get_running_loop().create_future()
+                await asyncio.shield(self._stored)
+
     async def _commit(self, batch: list[tuple[LiveRun, list[StreamEvent]]]) -> None:
         self._in_flight = asyncio.get_running_loop().create_future()
         try:
@@ -117,6 +128,9 @@ class Journal:
         finally:
             self._in_flight.set_result(None)
             self._in_flight = None
+            if self._stored is not None:
+                self._stored.set_result(None)
+                self._stored = None
 
     async def _store_and_publish(self, batch: list[tuple[LiveRun, list[StreamEvent]]]) -> None:
         try:
@@ -134,6 +148,8 @@ class Journal:
         for (live, _events), row in zip(batch, rows, strict=True):
             if row.run in kept:
                 live.publish(row.seq, row.events)
+                self.rows += 1
+                self.bytes += len(row.events)
             else:
                 live.end("fenced")
         self._notes.runs_went_on({row.run: row.seq for row in rows if row.run in kept})
@@ -220,12 +236,32 @@ def fold(run: UUID) -> tuple[int, Fold]:
     """The last number, and the answer as far as the journal of a run can be read."""
     seq, events = read(run)
     folded = Fold()
+    _apply(folded, run, events)
+    return seq, folded
+
+
+def fold_step(run: UUID, after: int) -> Fold | None:
+    """What the journal of a run holds of the step that began after this number; None when it holds nothing.
+
+    The blocks of earlier steps, whose indexes go on in this one, are empty texts in it.
+    """
+    _seq, events = read(run, after)
+    if not events:
+        return None
+    before = next((event["index"] for event in events if event["type"] == "content_block_start"), 0)
+    step = Fold()
+    content = [{"type": "text", "text": ""} for _ in range(before)]
+    step.apply({"type": "message_start", "message": {"type": "message", "content": content, "usage": {}}})
+    _apply(step, run, events)
+    return step
+
+
+def _apply(folded: Fold, run: UUID, events: list[StreamEvent]) -> None:
     try:
         for event in events:
             folded.apply(event)
     except ProtocolError:
         log.exception("The journal of run %s cannot be read to its end", run)
-    return seq, folded
 
 
 def merge(events: Iterable[StreamEvent]) -> list[StreamEvent]:

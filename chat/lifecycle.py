@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
+from usage import overrides
 from usage.writer import writer
 
 from . import news, recovery, sockets
@@ -41,6 +42,7 @@ async def _start(this: Host) -> None:
     this.spawn(news.look_forever())
     this.spawn(this.distant.look_forever())
     this.spawn(sockets.watch())
+    this.spawn(overrides.keep_fresh())
 
 
 async def stop() -> None:

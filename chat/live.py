@@ -18,6 +18,8 @@ from uuid import UUID
 from providers.fold import Fold
 from providers.types import StreamEvent
 
+from .origins import Answered
+
 ROWS_KEPT = 64
 
 Ending = Literal["stop", "shutdown", "fenced", "unstored"]
@@ -103,6 +105,7 @@ class LiveRun(Window):
         self.ending: Ending | None = None
         self.seconds: dict[str, float] = {}  # how long a folded block took, by its index
         self._begun_at: dict[str, float] = {}
+        self.answered: Answered | None = None  # where the answer comes from, once somebody was asked
         self.is_first = False  # the first answer of its conversation
         self.closing = False  # its last write has begun: nothing ends it any more
 

@@ -37,7 +37,8 @@ class Conversation(models.Model):
     `version` rises with every change that an open page must learn of, and `changed_at` says when by the
     database's clock: other processes look for what is newer than their last look. Version 0 is a fork whose
     messages are still being copied. `settings` holds what the person chose for the next answers: system
-    (text), max_tokens (tokens or null), thinking (off, on or null for the model's own way).
+    (text), max_tokens (tokens or null), thinking (off, on or null for the model's own way), effort (a level
+    or null), web_search and code_execution (true: the vendor's tools of these names may be used).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -135,6 +136,8 @@ class Message(models.Model):
     # The text of a tool's input, when the answer was cut in the middle of it.
     cut_input = models.TextField(blank=True, default="")
     stop_reason = models.CharField(max_length=60, blank=True, default="")
+    # What the vendor says of a refusal: type, category, explanation.
+    stop_details = models.JSONField(null=True)
     # How long blocks took to arrive that a page folds away, such as thinking: {"index": seconds}.
     seconds = models.JSONField(default=dict)
     model = models.CharField(max_length=200, blank=True)
@@ -177,6 +180,12 @@ class Run(models.Model):
 
     The process named in `host` writes; whoever claims the run raises `fence`, and writes under an older fence
     are refused. `lease_until` only shows that the host lives: a sweep watches whether it moves.
+
+    A run is made of steps, one metered call each; `step` counts from 1, `call_id` is the present one's, and
+    `step_seq` the journal's number when it began. Where the answer came from: `vendor_account`,
+    `model_served` (the ref of the model that answered), `prefix_hash` (`thinking.Prefix` of what it was
+    asked), `container` (the vendor's, in which its code ran). `notes` are what the page says beside the
+    answer (`remarks`).
     """
 
     class Status(models.TextChoices):
@@ -201,7 +210,12 @@ class Run(models.Model):
     step = models.PositiveSmallIntegerField(default=0)
     call_id = models.UUIDField(null=True)
     stop_requested_at = models.DateTimeField(null=True)
+    step_seq = models.PositiveIntegerField(default=0)
     vendor_account = models.CharField(max_length=200, blank=True)
+    model_served = models.CharField(max_length=200, blank=True, default="")
+    prefix_hash = models.CharField(max_length=64, blank=True, default="")
+    container = models.JSONField(null=True)
+    notes = models.JSONField(default=list)
     error = models.JSONField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)

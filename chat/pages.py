@@ -7,14 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from accounts.models import Organisation, User
-from providers.catalogue import spec
 from providers.fold import Fold
 from providers.types import Block, Json
-from usage import offers
+from usage import offers, overrides
 from usage.models import LedgerLine, RunTotals
 from usage.offers import Offer
 
-from . import siblings, sidebar, snapshots, transcript
+from . import remarks, siblings, sidebar, snapshots, wishes
 from .models import Conversation, Message, Run
 from .once import Sent
 from .siblings import ALONE, Place
@@ -37,6 +36,8 @@ class Turn:
     seq: int = 0
     state: Json | None = None
     error: Json | None = None
+    notes: tuple[Json, ...] = ()
+    served_name: str = ""  # of the model that answered, where it is not the one that was asked
     cost: RunTotals | None = None
     is_last: bool = False
     can_edit: bool = False
@@ -82,16 +83,44 @@ class Turn:
 
     @property
     def was_cut(self) -> bool:
-        """Complete for the vendor, and yet not at its end."""
-        return self.message.stop_reason in {"max_tokens", "model_context_window_exceeded"}
+        """Complete for the vendor, and yet not at its end: no more was allowed."""
+        return self.message.stop_reason == "max_tokens"
+
+    @property
+    def was_paused(self) -> bool:
+        """The vendor's own tools had more to do than one answer may take."""
+        return self.message.stop_reason == "pause_turn"
 
     @property
     def was_declined(self) -> bool:
         return self.message.stop_reason == "refusal"
 
     @property
+    def is_too_long(self) -> bool:
+        """The conversation is as long as the model can read, or longer."""
+        if self.status == Message.Status.FAILED:
+            return (self.error or {}).get("reason") == "context"
+        return self.message.stop_reason == "model_context_window_exceeded"
+
+    @property
+    def why_declined(self) -> str:
+        """What the vendor says of it, else what kind of thing it is; "" when it says nothing."""
+        return remarks.why_declined(self.message.stop_details or {})
+
+    @property
+    def details(self) -> list[tuple[str, str]]:
+        """The vendor's words about a failure, for whoever looks into it."""
+        return remarks.details(self.error or {})
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is worth a quiet line beside the answer."""
+        return remarks.sentences(self.notes, self.model_name)
+
+    @property
     def can_continue(self) -> bool:
-        return self.is_last and (self.status in CUT or self.was_cut) and bool(self.blocks)
+        ended_early = self.status in CUT or self.was_cut or self.was_paused
+        return self.is_last and ended_early and bool(self.blocks) and not self.is_too_long
 
     @property
     def can_retry(self) -> bool:
@@ -228,9 +257,16 @@ def _turn(
         seq=snapshot.seq if snapshot else 0,
         state=snapshot.state if snapshot else None,
         error=run.error if run else None,
+        notes=tuple(run.notes) if run else (),
+        served_name=_served_name(run, message),
         cost=totals.get(run.id) if run else None,
         is_last=message.id == head,
     )
+
+
+def _served_name(run: Run | None, message: Message) -> str:
+    served = run.model_served if run is not None else ""
+    return model_name(served) if served and served != message.model else ""
 
 
 def _at_one_moment(
@@ -247,7 +283,7 @@ def _at_one_moment(
 
 
 def model_name(ref: str) -> str:
-    known = spec(ref)
+    known = overrides.spec(ref)
     return known.name if known is not None else ref.partition("/")[2] or ref
 
 
@@ -262,7 +298,8 @@ def page(user: User, conversation: Conversation | None) -> dict[str, Any]:
         "sidebar": sidebar.days(user),
         "offers": listed,
         "chosen": chosen(conversation, listed),
-        "usual_tokens": transcript.MAX_TOKENS,
+        "usual_tokens": wishes.MAX_TOKENS,
+        "efforts": wishes.EFFORTS,
         "person": user,
         "organisation": Organisation.objects.first(),
         "only_demo": not any(offer.usable and not offer.spec.demo for offer in listed),

@@ -171,7 +171,8 @@ def _claim(run: Run) -> StartedAgain | None:
     run.refresh_from_db()
     seq, received = journal.fold(run.id)
     if run.call_id is not None:
-        seen = metering.seen_usage(received.message, received.usage) if seq else None
+        step = received if seq and not run.step_seq else journal.fold_step(run.id, run.step_seq)
+        seen = metering.seen_usage(step.message, step.usage) if step is not None else None
         metering.settle_lost(run.call_id, seen)
     if not received.blocks() and run.attempts == 0 and run.stop_requested_at is None:
         Run.objects.filter(id=run.id).update(attempts=1, status=Run.Status.QUEUED, call_id=None)

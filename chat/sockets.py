@@ -114,6 +114,11 @@ def _discard(pages: dict[UUID, set[Socket]], key: UUID, socket: Socket) -> None:
             del pages[key]
 
 
+def count() -> int:
+    """How many pages are open here."""
+    return sum(len(mine) for mine in _open.values())
+
+
 def people() -> set[UUID]:
     """Those who have a page open here."""
     return set(_open)

@@ -10,10 +10,9 @@ from functools import partial
 from uuid import UUID
 
 from accounts.ids import uuid7
-from providers.catalogue import cheapest
 from providers.errors import ProviderError
 from providers.types import Json, MessageRequest
-from usage import metering
+from usage import metering, overrides
 from usage.errors import CallRefused
 from usage.metering import Caller
 from usage.writer import writer
@@ -79,7 +78,10 @@ def _ask(conversation_id: UUID) -> tuple[Caller, MessageRequest] | None:
         return None
     question, answer = path
     provider = conversation.model.partition("/")[0]
-    spec = cheapest(provider)
+    try:
+        spec = overrides.cheapest(provider)
+    except LookupError:  # the provisional title stays
+        return None
     caller = Caller(
         user_id=conversation.owner_id, team_id=conversation.team_id, conversation_id=conversation.id
     )

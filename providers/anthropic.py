@@ -1,21 +1,24 @@
 """Anthropic's Messages API, and whatever else speaks it (the demo provider does).
 
-Facts are from Anthropic's API documentation: "Versions", "Errors", "Streaming messages", "Rate limits",
-"Models".
+Facts are from Anthropic's API documentation: "Errors", "Streaming messages", "Token counting". What is sent
+stands in anthropic_request, what heads, lists and refusals say in the modules of those names.
 """
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from urllib.parse import urlencode
 
 import msgspec
 
+from providers import anthropic_models
 from providers.access import Access, Account, ListedModel
 from providers.anthropic_errors import from_answer, from_event, masked, request_id
+from providers.anthropic_heads import head, vendor_account
+from providers.anthropic_request import OAUTH_BETA, VERSION, betas, body, counting_body, merged, version
 from providers.catalogue import ModelSpec
-from providers.cleaning import clean_text, decode
+from providers.cleaning import decode
 from providers.errors import (
     AuthenticationError,
     InterruptedStream,
@@ -28,18 +31,10 @@ from providers.heard import Heard, nobody
 from providers.transport import Response, Timeouts, Transport, transport
 from providers.types import Json, MessageRequest, StreamEvent
 
-VERSION = "2026-10-21"
-# Since VERSION, sampling parameters are refused even at their defaults; the models that still honour them do
-# so here.
-VERSION_WITH_SAMPLING = "2023-06-01"
-SAMPLING = frozenset({"temperature", "top_p", "top_k"})
-OAUTH_BETA = "oauth-2025-04-20"
-
 ANSWER_BYTES = 64 * 1024 * 1024
 ERROR_BYTES = 256 * 1024
 LIST_BYTES = 4 * 1024 * 1024
 LIST_PAGES = 20
-NAME_LENGTH = 200
 
 CHECK_TIMEOUTS = Timeouts(first=15, idle=15, total=30)
 # A model that thinks without showing it, and a server tool at work, send pings only.
@@ -81,7 +76,7 @@ class AnthropicAdapter:
         seen = _Seen(self._timeouts.idle, self._quiet)
         try:
             async with (
-                self._post(request, access) as answer,
+                self._post(request, access, spec, heard) as answer,
                 contextlib.aclosing(_batches(answer)) as batches,
             ):
                 async for events in batches:
@@ -96,55 +91,116 @@ class AnthropicAdapter:
             error.retryable = error.retryable and not seen.content
             raise
 
+    async def count_tokens(
+        self, request: MessageRequest, access: Access, *, spec: ModelSpec | None = None
+    ) -> int | None:
+        """The prompt's size in tokens as the vendor counts it, for nothing; None for what it does not count:
+        its own tools, and what it would have to fetch. Raises ProviderError.
+        """
+        content = counting_body(request)
+        if content is None:
+            return None
+        opening = self._transport().stream(
+            "POST",
+            self.url(access, "/v1/messages/count_tokens"),
+            headers=await self.headers(access, version=version(request, spec), betas=betas(request)),
+            content=_encoded(content),
+            timeouts=CHECK_TIMEOUTS,
+        )
+        async with opening as answer:
+            if answer.status != 200:
+                raise await self._refusal(answer, access)
+            return _counted(await answer.read(ERROR_BYTES))
+
     async def list_models(self, access: Access) -> list[ListedModel]:
         """The models that the key may use, as the vendor lists them. Raises ProviderError."""
         return (await self._models(access))[1]
 
     async def check(self, access: Access) -> Account:
         """Whether the key works, and what it opens. Costs nothing. Raises ProviderError."""
-        vendor_account, models = await self._models(access)
-        return Account(vendor_account, [model.id for model in models])
+        account, models = await self._models(access)
+        return Account(account, [model.id for model in models])
+
+    # What another vendor who speaks this API may say differently
+
+    def url(self, access: Access, path: str) -> str:
+        """The address of one of the API's routes."""
+        return access.base_url.rstrip("/") + path
+
+    async def headers(self, access: Access, *, version: str, betas: Iterable[str] = ()) -> dict[str, str]:
+        """The headers of a request, with exactly one credential: two at once are refused by the vendor.
+
+        Raises ProviderError when the credential cannot be sent.
+        """
+        flags = list(betas)
+        headers = {
+            "anthropic-version": version,
+            "content-type": "application/json",
+            "accept": "application/json",
+        }
+        if access.kind == "oauth":
+            headers["authorization"] = f"Bearer {_sendable(access)}"
+            flags = merged([OAUTH_BETA], flags)
+        elif access.kind != "none":
+            headers["x-api-key"] = _sendable(access)
+        return headers | {"anthropic-beta": ",".join(flags)} if flags else headers
+
+    def body(self, request: MessageRequest, spec: ModelSpec | None) -> Json:
+        """The body of a streamed call."""
+        return body(request, spec)
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes, access: Access) -> ProviderError:
+        """The error for an answer with any status but 200."""
+        return from_answer(status, headers, body, access)
+
+    async def _refusal(self, answer: Response, access: Access) -> ProviderError:
+        try:
+            content = await answer.read(ERROR_BYTES)
+        except ProviderError:  # too long, cut, late: the status says enough
+            content = b""
+        return self.failure(answer.status, answer.headers, content, access)
 
     async def _models(self, access: Access) -> tuple[str, list[ListedModel]]:
-        vendor_account = ""
+        account = ""
         models: list[ListedModel] = []
         query: dict[str, str | int] = {"limit": 1000}
         for _ in range(LIST_PAGES):
-            url = f"{_base(access)}/v1/models?{urlencode(query)}"
-            headers = _headers(access, VERSION)
+            url = self.url(access, f"/v1/models?{urlencode(query)}")
+            headers = await self.headers(access, version=VERSION)
             async with self._transport().stream(
                 "GET", url, headers=headers, timeouts=CHECK_TIMEOUTS
             ) as answer:
                 if answer.status != 200:
-                    raise await _refusal(answer, access)
-                account = answer.headers.get("anthropic-organization-id", "")
-                page = _page(await answer.read(LIST_BYTES))
-            vendor_account = vendor_account or masked(account, access)[:NAME_LENGTH]
-            models += [_listed(item) for item in page["data"] if isinstance(item, dict)]
+                    raise await self._refusal(answer, access)
+                account = account or vendor_account(answer.headers, access)
+                page = anthropic_models.page(await answer.read(LIST_BYTES))
+            models += [anthropic_models.listed(item) for item in page["data"] if isinstance(item, dict)]
             last = page.get("last_id")
             if page.get("has_more") is not True or not isinstance(last, str) or last == query.get("after_id"):
                 break
             query["after_id"] = last
-        return vendor_account, models
+        return account, models
 
     @asynccontextmanager
-    async def _post(self, request: MessageRequest, access: Access) -> AsyncGenerator[Response, None]:
+    async def _post(
+        self, request: MessageRequest, access: Access, spec: ModelSpec | None, heard: Heard
+    ) -> AsyncGenerator[Response, None]:
         """The open answer to a request; errors that happen in it get the vendor's id of the call."""
-        try:
-            body = _encode(request.body(stream=True))
-        except (TypeError, ValueError, RecursionError):
-            raise InvalidRequest("The request holds text that cannot be sent.", sent=False) from None
+        content = _encoded(self.body(request, spec))
         total = max(self._timeouts.total, request.max_tokens * SECONDS_PER_TOKEN)
         opening = self._transport().stream(
             "POST",
-            f"{_base(access)}/v1/messages",
-            headers=_headers(access, _version(request)),
-            content=body,
+            self.url(access, "/v1/messages"),
+            headers=await self.headers(access, version=version(request, spec), betas=betas(request)),
+            content=content,
             timeouts=replace(self._timeouts, total=total),
         )
         async with opening as answer:
             try:
-                await _must_stream(answer, access)
+                heard(head(answer.status, answer.headers, access))
+                if answer.status != 200:
+                    raise await self._refusal(answer, access)
+                _must_stream(answer, access)
                 yield answer
             except ProviderError as error:
                 error.request_id = error.request_id or request_id(answer.headers.get("request-id"))
@@ -194,22 +250,12 @@ async def _batches(answer: Response) -> AsyncGenerator[list[StreamEvent], None]:
     raise InterruptedStream if size else ProtocolError("The answer is empty.")
 
 
-async def _must_stream(answer: Response, access: Access) -> None:
-    if answer.status != 200:
-        raise await _refusal(answer, access)
+def _must_stream(answer: Response, access: Access) -> None:
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "text/event-stream":
         raise ProtocolError(
             f"The answer is no stream but {masked(kind, access)[:80] or 'of no type'}.", status=200
         )
-
-
-async def _refusal(answer: Response, access: Access) -> ProviderError:
-    try:
-        body = await answer.read(ERROR_BYTES)
-    except ProviderError:  # too long, cut, late: the status says enough
-        body = b""
-    return from_answer(answer.status, answer.headers, body, access)
 
 
 def _works_unseen(start: StreamEvent) -> bool:
@@ -224,42 +270,26 @@ def _works_unseen(start: StreamEvent) -> bool:
     )
 
 
-def _headers(access: Access, version: str) -> dict[str, str]:
-    """Exactly one credential: two at once are refused by the vendor."""
-    headers = {"anthropic-version": version, "content-type": "application/json", "accept": "application/json"}
-    if access.kind == "none":
-        return headers
+def _sendable(access: Access) -> str:
     secret = access.secret.reveal() if access.secret is not None else ""
     if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
         raise AuthenticationError("The key holds characters that no key of this provider has.", sent=False)
-    if access.kind == "oauth":
-        return headers | {"authorization": f"Bearer {secret}", "anthropic-beta": OAUTH_BETA}
-    return headers | {"x-api-key": secret}
+    return secret
 
 
-def _version(request: MessageRequest) -> str:
-    sampling = request.temperature is not None or SAMPLING & request.extra.keys()
-    return VERSION_WITH_SAMPLING if sampling else VERSION
-
-
-def _base(access: Access) -> str:
-    return access.base_url.rstrip("/")
-
-
-def _page(body: bytes) -> Json:
+def _encoded(content: Json) -> bytes:
     try:
-        page, _ = decode(body)
+        return _encode(content)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidRequest("The request holds text that cannot be sent.", sent=False) from None
+
+
+def _counted(content: bytes) -> int:
+    try:
+        found, _ = decode(content)
     except ValueError:
-        page = None
-    if not isinstance(page, dict) or not isinstance(page.get("data"), list):
-        raise ProtocolError("The provider's list of models could not be read.")
-    return page
-
-
-def _listed(item: Json) -> ListedModel:
-    name = item.get("display_name")
-    model = item.get("id")
-    if not isinstance(model, str):
-        raise ProtocolError("The provider's list of models could not be read.")
-    shown = name if isinstance(name, str) and name else model
-    return ListedModel(clean_text(model)[:NAME_LENGTH], clean_text(shown)[:NAME_LENGTH])
+        found = None
+    count = found.get("input_tokens") if isinstance(found, dict) else None
+    if type(count) is not int or count < 0:
+        raise ProtocolError("The provider's count of tokens could not be read.")
+    return count

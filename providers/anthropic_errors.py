@@ -1,6 +1,8 @@
 """Anthropic's refusals as errors of our own tree (documentation: "Errors", "Rate limits").
 
 What the vendor wrote is shown to people, because it says what to mend; a secret that it echoes is masked.
+Its code decides before its type, and its words only where the vendor gives neither: a prompt that is too
+long, and thinking that belongs elsewhere, are `invalid_request_error` like everything else that is wrong.
 """
 
 import math
@@ -15,6 +17,7 @@ from providers.cleaning import clean_text, decode
 from providers.errors import (
     AuthenticationError,
     BillingError,
+    ContextExceeded,
     DeadlineExceeded,
     Forbidden,
     InvalidRequest,
@@ -47,6 +50,25 @@ _BY_STATUS: dict[int, type[ProviderError]] = {
 _CONFLICT = 409
 # Somebody between us and the model gave up waiting; the model may have answered, and billed.
 _MAYBE_BILLED = frozenset({408, 502, 504})
+# Codes that say more than the type beside them ("Errors", error codes).
+_BY_CODE: dict[str, type[ProviderError]] = {
+    "organization_on_hold": Forbidden,
+    "request_body_too_large_after_decoding": TooLarge,
+    "ramp_limit_exceeded": RateLimited,
+}
+# "Context windows": the words of a prompt that does not fit, alone or with the answer that it asks for.
+_TOO_LONG = re.compile(
+    r"(?:prompt|input) is too long"
+    r"|exceed(?:s|ed)? (?:the |your )?(?:model's )?(?:maximum )?context (?:limit|window|length)",
+    re.IGNORECASE,
+)
+SHORTEN = "Shorten it, begin a new conversation, or choose a model that reads more."
+# "Extended thinking": a signature that does not fit, or a block that is not where it was made.
+_UNBOUND = re.compile(
+    r"\bsignature\b.*\bthinking\b|\bthinking\b.*\bsignature\b|bound to a different conversation"
+    r"|thinking\b.*\bcannot be modified",
+    re.IGNORECASE | re.DOTALL,
+)
 _KEY = re.compile(r"\bsk-[\w-]{8,}|\bBearer\s+\S{16,}", re.IGNORECASE)
 
 
@@ -67,7 +89,7 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes, access: Ac
     facts["request_id"] = facts["request_id"] or request_id(envelope.get("request_id"))
     error = envelope.get("error")
     if isinstance(error, dict) and isinstance(error.get("type"), str):
-        failure = from_error_object(_shown(error, access), **facts)
+        failure = _typed(error, access, facts)
     else:
         failure = _by_status(status, facts)
     if status == _CONFLICT:
@@ -82,7 +104,7 @@ def from_event(event: StreamEvent, access: Access, *, sent: bool) -> ProviderErr
     """The error that an `error` event carries in a stream whose status was 200: its type alone decides."""
     error = event.get("error")
     facts: Json = {"request_id": request_id(event.get("request_id")), "sent": sent}
-    return from_error_object(_shown(error if isinstance(error, dict) else {}, access), **facts)
+    return _typed(error if isinstance(error, dict) else {}, access, facts)
 
 
 def masked(text: str, access: Access) -> str:
@@ -123,6 +145,25 @@ def _until(date: str) -> float:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _typed(error: Json, access: Access, facts: Json) -> ProviderError:
+    """The error by its code, its type, and last its words."""
+    shown = _shown(error, access)
+    failure = from_error_object(shown, **facts)
+    details = error.get("details")
+    code = details.get("error_code") if isinstance(details, dict) else None
+    finer = _BY_CODE.get(code) if isinstance(code, str) else None
+    if finer is not None:
+        return finer(failure.safe_message, **facts)
+    if not isinstance(failure, InvalidRequest):
+        return failure
+    text = failure.safe_message
+    if _TOO_LONG.search(text):
+        return ContextExceeded(f"{text.rstrip('. ')}. {SHORTEN}", **facts)
+    if _UNBOUND.search(text):
+        failure.thinking_unbound = True
+    return failure
 
 
 def _by_status(status: int, facts: Json) -> ProviderError:

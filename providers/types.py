@@ -12,6 +12,11 @@ StreamEvent = dict[str, Any]
 Block = dict[str, Any]
 Message = dict[str, Any]
 
+# Tools that the vendor runs, in the versions that every model with the ability takes; later ones want code
+# execution beside them (Anthropic, "Web search tool", "Code execution tool").
+WEB_SEARCH = "web_search_20250305"
+CODE_EXECUTION = "code_execution_20250825"
+
 # Above this a token count is a mistake of the sender: no model reads or writes a hundred million tokens in a
 # call.
 LARGEST_COUNT = 100_000_000

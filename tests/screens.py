@@ -34,6 +34,7 @@ from tests.browser import story  # noqa: E402
 from tests.browser.album import Album, at, click, offline, online, unfold, write  # noqa: E402
 from tests.browser.branch_album import branch_pages  # noqa: E402
 from tests.browser.chat import Model, answer, expect_status  # noqa: E402
+from tests.browser.manage_album import manage_pages  # noqa: E402
 from tests.browser.storyteller import StoryTeller  # noqa: E402
 from tests.browser.watch import Watch  # noqa: E402
 from tests.conftest import CHROMIUM_FLAGS  # noqa: E402
@@ -267,6 +268,7 @@ def main(arguments: list[str]) -> int:
             age(Path(data), dict(zip((made[name] for name in story.OLDER), (1, 1, 4, 12), strict=True)))
             chat_pages(owner, made, Model(vendor))
             branch_pages(owner, visitor_of(owner))
+            manage_pages(owner)
             guest(owner, process)
         doors(empty)
         taken, faults = empty.taken, watch.verdict()

@@ -47,6 +47,12 @@ def tokens(count: int | None) -> str:
 
 
 @register.filter
+def count(number: int | None) -> str:
+    """A whole number with its thousands apart: "1,204"."""
+    return "" if number is None else f"{number:,}"
+
+
+@register.filter
 def per_million(pico: int | None) -> str:
     """Pico-dollars per token as dollars per million tokens: "$2.00", "$0.075"."""
     if pico is None:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from usage import offers
 
-from .. import actions, drain, pages, sidebar, transcript
+from .. import actions, drain, pages, sidebar, wishes
 from ..forms import SendForm, SettingsForm
 from ..models import Conversation
 from ..once import Conflict
@@ -49,7 +49,7 @@ def start(request: HttpRequest) -> HttpResponse:
             user=person(request),
             text=form.cleaned_data["text"],
             model=form.cleaned_data["model"],
-            settings=settings.chosen(),
+            settings=settings.chosen() | ({"web_search": True} if form.cleaned_data["web_search"] else {}),
             client_id=form.cleaned_data["client_id"],
         )
     except Conflict as conflict:
@@ -78,7 +78,8 @@ def _settings(request: HttpRequest, found: Conversation, **more: Any) -> HttpRes
     context = {
         "conversation": found,
         "chosen": pages.chosen(found, offers.offered(person(request))),
-        "usual_tokens": transcript.MAX_TOKENS,
+        "usual_tokens": wishes.MAX_TOKENS,
+        "efforts": wishes.EFFORTS,
         **more,
     }
     return render(request, "chat/_settings.html", context)

@@ -26,10 +26,36 @@ document.addEventListener(
     const open = target.matches(":popover-open");
     document.querySelector(".composer-model")?.setAttribute("aria-expanded", String(open));
     const chosen = target.querySelector("input:checked");
+    if (open) find();
     if (open && chosen instanceof HTMLElement) chosen.focus();
   },
   true,
 );
+
+/** The list shows what has all the words; a heading without models below it goes with them. */
+function find() {
+  const list = document.getElementById("models");
+  const field = list?.querySelector("[data-finds='model']");
+  if (!list || !(field instanceof HTMLInputElement)) return;
+  field.hidden = false;
+  const words = field.value.toLowerCase().split(/\s+/);
+  let heading = null;
+  for (const part of list.querySelectorAll(".menu-title, .model")) {
+    if (!(part instanceof HTMLElement)) continue;
+    if (part.matches(".menu-title")) {
+      heading = part;
+      heading.hidden = true;
+      continue;
+    }
+    const text = `${part.textContent} ${part.querySelector("input")?.value}`.toLowerCase();
+    part.hidden = !words.every((word) => text.includes(word));
+    if (heading && !part.hidden) heading.hidden = false;
+  }
+}
+
+document.addEventListener("input", ({ target }) => {
+  if (target instanceof HTMLElement && target.dataset.finds === "model") find();
+});
 
 function close() {
   document.getElementById("models")?.hidePopover();
@@ -38,8 +64,10 @@ function close() {
 
 document.addEventListener("keydown", (event) => {
   const { target } = event;
-  if (event.key !== "Enter" || !(target instanceof HTMLInputElement) || target.name !== "model") return;
+  if (event.key !== "Enter" || !(target instanceof HTMLInputElement)) return;
+  if (target.name !== "model" && target.dataset.finds !== "model") return;
   event.preventDefault(); // Enter in a form's radio button would send the message.
+  if (target.name !== "model") return;
   close();
 });
 

@@ -63,7 +63,7 @@ export function describe(block, now) {
       );
     case "fallback":
       return said("retry", "", ["Went on with ", name(block.to?.model ?? "another model")], {
-        body: [facts(without(block))],
+        body: [facts({ asked: block.from?.model ?? null, because: block.trigger?.type ?? null })],
       });
     case "container_upload":
       return said("file", "", ["Made a file"], { body: [facts(without(block))] });
@@ -158,11 +158,11 @@ function result(block) {
     const body = reason ? [line(`It failed: ${reason}.`)] : output(content);
     return said("alert", "failed", title, { note: reason || "failed", body });
   }
-  if (Array.isArray(content) && content.some((hit) => hit?.type === "web_search_result")) {
-    const hits = content.filter((hit) => hit?.type === "web_search_result");
+  const hits = Array.isArray(content) ? content.filter((hit) => hit?.type === "web_search_result") : [];
+  if (hits.length > 0 || (block.type === "web_search_tool_result" && Array.isArray(content))) {
     return said("check", "done", title, {
-      note: hits.length === 1 ? "1 result" : `${hits.length} results`,
-      body: [hitList(hits)],
+      note: hits.length === 1 ? "1 result" : `${hits.length || "no"} results`,
+      body: hits.length > 0 ? [hitList(hits)] : [line("The search found nothing.")],
     });
   }
   if (content?.return_code !== undefined) {

@@ -64,7 +64,7 @@ def test_a_newcomer_comes_from_set_up_to_a_streamed_formatted_answer(newcomer: P
     for shown in (".snippet code", ".katex"):
         expect(prose(page).locator(shown).first).to_be_visible()
     expect(answer(page).locator(".turn-cost")).to_have_text(
-        re.compile(r"^Demo \(no key\) · \d+ in, [\d.k]+ out · no cost$")
+        re.compile(r"^Demo \(no key\) · \d+ tokens in · [\d,]+ out · no cost$")
     )
     expect(page.get_by_role("button", name="Send")).to_be_visible()
     fresh = page.context.new_page()

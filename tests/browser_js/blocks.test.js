@@ -113,6 +113,21 @@ test("kinds that nobody knows are named and shown as facts", () => {
   assert.equal(root.querySelectorAll(".step-body b").length, 0);
 });
 
+test("a search that finds nothing says so, and a fallback names the model that was asked", () => {
+  const root = draw([
+    { type: "server_tool_use", id: "s1", name: "web_search", input: { query: "tides" } },
+    { type: "web_search_tool_result", tool_use_id: "s1", content: [] },
+    { type: "fallback", from: { model: "a-1" }, to: { model: "b-2" }, trigger: { type: "refusal" } },
+  ]);
+  assert.deepEqual(titles(root), ["Searched the web for tidesno results", "Went on with b-2"]);
+  const [search, fallback] = root.querySelectorAll(".step-body");
+  assert.equal(search.textContent, "The search found nothing.");
+  assert.deepEqual(
+    [...fallback.querySelectorAll("dd")].map((fact) => fact.textContent),
+    ["a-1", "refusal"],
+  );
+});
+
 test("citations are numbered by first mention and listed once", () => {
   const root = draw([
     text("Water rises", [

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from chat.steps import PAUSED
 from providers.access import Secret
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
@@ -39,7 +40,8 @@ def vendor(settings: Any) -> Iterator[ThreadServer]:
 
 def test_the_chat_shows_every_recorded_answer(visitor: Visitor, owner: User) -> None:
     wrong: list[str] = []
-    recordings = anthropic_streams()
+    # What was paused is gone on with, and a replay would be paused again: test_steps has those.
+    recordings = [one for one in anthropic_streams() if one.expected().get("stop_reason") != PAUSED]
     with visitor.listen() as page:
         for recording in recordings:
             conversation, (_question, answer) = visitor.start(f"replay: {recording.name}", CLAUDE)

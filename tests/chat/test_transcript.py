@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from chat import transcript
 from chat.models import Message
+from providers.anthropic_request import betas, body
 from providers.catalogue import spec
+from tests.corpus import anthropic_streams, needs_corpus
+from tests.vendor_types import must_accept, without_unnamed
 
 SONNET = spec("anthropic/claude-sonnet-5-5")
-OPUS_4_5 = spec("anthropic/claude-opus-4-5")
-OPUS_4_8 = spec("anthropic/claude-opus-4-8")
 
 
 def asked(text: str) -> Message:
@@ -70,29 +74,15 @@ def test_unknown_blocks_travel_back_untouched() -> None:
 
 
 def test_settings_become_the_fields_of_the_request() -> None:
-    made = transcript.request(
-        [asked("Hi")], "anthropic/x", {"system": "Be brief.", "max_tokens": 500}, SONNET
-    )
+    settings = {"system": "Be brief.", "max_tokens": 500}
+    made = transcript.asking([asked("Hi")], "anthropic/x", settings, SONNET).request
     assert (made.system, made.max_tokens) == ("Be brief.", 500)
 
 
 def test_max_tokens_stays_below_the_models_ceiling() -> None:
     assert SONNET is not None
-    made = transcript.request([asked("Hi")], "anthropic/x", {"max_tokens": 900_000}, SONNET)
-    assert made.max_tokens == SONNET.max_output
-
-
-def test_thinking_is_asked_for_in_the_kind_that_the_model_takes() -> None:
-    def asks(wish: str | None, model: Any) -> Any:
-        return transcript.request([asked("Hi")], "anthropic/x", {"thinking": wish}, model).thinking
-
-    shown = {"type": "adaptive", "display": "summarized"}
-    assert asks(None, SONNET) == shown, "it thinks anyway, so its reasoning is shown"
-    assert asks("on", OPUS_4_8) == shown
-    assert asks(None, OPUS_4_8) is None
-    assert asks("off", OPUS_4_8) == {"type": "disabled"}
-    assert asks("off", SONNET) is None, "it cannot be switched off"
-    assert asks("on", OPUS_4_5) == {"type": "enabled", "budget_tokens": transcript.THINKING_BUDGET}
+    made = transcript.asking([asked("Hi")], "anthropic/x", {"max_tokens": 900_000}, SONNET)
+    assert made.request.max_tokens == SONNET.max_output
 
 
 def test_a_declined_answer_is_not_sent_back() -> None:
@@ -100,3 +90,16 @@ def test_a_declined_answer_is_not_sent_back() -> None:
     declined.stop_reason = "refusal"
     turns = transcript.turns([asked("One"), declined, asked("Two")])
     assert turns == [{"role": "user", "content": [text("One"), text("Two")]}]
+
+
+@needs_corpus
+@pytest.mark.parametrize("thinking", [True, False], ids=["thinking", "no thinking"])
+def test_a_branch_with_every_recorded_block_is_one_that_the_vendors_types_allow(thinking: bool) -> None:
+    assert SONNET is not None
+    settings = {"system": "Be brief.", "effort": "low", "web_search": True, "code_execution": True}
+    for recording in anthropic_streams():
+        answer = answered(*without_unnamed(recording.expected().get("content", [])))
+        path = [asked("Why? " * 500), answer, asked("And then?")]
+        made = transcript.asking(path, SONNET.ref, settings, SONNET).request
+        request = replace(made, model=SONNET.id, messages=transcript.turns(path, thinking=thinking))
+        must_accept(body(request, SONNET), beta=bool(betas(request)))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -245,3 +246,52 @@ async def test_two_answers_at_once_do_not_mix(adapter: AnthropicAdapter, questio
     async with loopback(script) as server:
         answers = await asyncio.gather(*[collect(adapter, question, access(server.url)) for _ in range(2)])
     assert {answer[2]["delta"]["text"] for answer in answers} == {"answer 1", "answer 2"}
+
+
+# Counting tokens
+
+
+async def test_tokens_are_counted_for_nothing(adapter: AnthropicAdapter, question: MessageRequest) -> None:
+    async with loopback(says(200, {"input_tokens": 12})) as server:
+        assert await adapter.count_tokens(question, access(server.url)) == 12
+    [sent] = server.exchanges
+    assert sent.path == "/v1/messages/count_tokens"
+    assert json.loads(sent.body) == {
+        "model": "claude-test",
+        "messages": [{"role": "user", "content": "Hello?"}],
+    }
+
+
+async def test_what_is_not_counted_is_not_asked(adapter: AnthropicAdapter, question: MessageRequest) -> None:
+    searching = replace(question, tools=[{"type": "web_search_20250305", "name": "web_search"}])
+    async with loopback(says(200, {"input_tokens": 12})) as server:
+        assert await adapter.count_tokens(searching, access(server.url)) is None
+    assert server.exchanges == []
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b'{"input_tokens": "12"}', b'{"input_tokens": -1}', b"{}"])
+async def test_a_count_that_cannot_be_read_is_a_protocol_error(
+    body: bytes, adapter: AnthropicAdapter, question: MessageRequest
+) -> None:
+    async with loopback(says(200, body)) as server:
+        with pytest.raises(errors.ProtocolError):
+            await adapter.count_tokens(question, access(server.url))
+
+
+async def test_a_refused_count_is_its_error(adapter: AnthropicAdapter, question: MessageRequest) -> None:
+    body = {"type": "error", "error": {"type": "not_found_error", "message": "model: x"}}
+    async with loopback(says(404, body)) as server:
+        with pytest.raises(errors.NotFound):
+            await adapter.count_tokens(question, access(server.url))
+
+
+async def test_the_flags_of_a_request_are_one_header_with_the_tokens_own(
+    adapter: AnthropicAdapter, question: MessageRequest
+) -> None:
+    fast = replace(question, extra={"speed": "fast", "betas": ["oauth-2025-04-20"]})
+    async with loopback(streams(*hello())) as server:
+        await collect(adapter, fast, access(server.url, "oauth"))
+    [sent] = server.exchanges
+    assert sent.header("anthropic-beta") == "oauth-2025-04-20,fast-mode-2026-02-01"
+    assert json.loads(sent.body)["speed"] == "fast"
+    assert "betas" not in json.loads(sent.body)

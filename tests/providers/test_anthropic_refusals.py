@@ -221,3 +221,77 @@ async def test_an_event_of_fifty_megabytes_is_refused_long_before_it_is_whole(
     error = await failure(adapter, question, script)
     assert isinstance(error, errors.ProtocolError)
     assert sent < 20
+
+
+# What the words and codes of a refusal add to its type
+
+
+def refused(message: str, **details: str) -> dict[str, object]:
+    error = {"type": "invalid_request_error", "message": message}
+    return {"type": "error", "error": error | ({"details": details} if details else {})}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "prompt is too long: 210000 tokens > 200000 maximum",
+        "input length and `max_tokens` exceed context limit: 188240 + 21333 > 200000",
+        "Input is too long for requested model.",
+    ],
+)
+async def test_a_prompt_that_does_not_fit_says_what_to_do(
+    message: str, adapter: AnthropicAdapter, question: MessageRequest
+) -> None:
+    error = await failure(adapter, question, says(400, refused(message)))
+    assert type(error) is errors.ContextExceeded
+    assert error.safe_message.startswith(message.rstrip("."))
+    assert "new conversation" in error.safe_message
+    assert not error.retryable
+    assert not error.sent
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "The signature is invalid because the thinking block is bound to a different conversation.",
+        "`thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified.",
+    ],
+)
+async def test_thinking_that_belongs_elsewhere_is_marked(
+    message: str, adapter: AnthropicAdapter, question: MessageRequest
+) -> None:
+    error = await failure(adapter, question, says(400, refused(message)))
+    assert type(error) is errors.InvalidRequest
+    assert error.thinking_unbound
+
+
+@pytest.mark.parametrize("message", ["thinking.type: disabled is not supported", "signature required", "no"])
+async def test_other_refusals_are_not(
+    message: str, adapter: AnthropicAdapter, question: MessageRequest
+) -> None:
+    error = await failure(adapter, question, says(400, refused(message)))
+    assert type(error) is errors.InvalidRequest
+    assert not error.thinking_unbound
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (400, "organization_on_hold", errors.Forbidden),
+        (400, "request_body_too_large_after_decoding", errors.TooLarge),
+        (429, "ramp_limit_exceeded", errors.RateLimited),
+        (429, "enforced_spend_limit_reached", errors.BillingError),
+        (400, "heard_of_by_nobody", errors.InvalidRequest),
+    ],
+)
+async def test_a_code_decides_before_the_type(
+    status: int,
+    code: str,
+    expected: type[ProviderError],
+    adapter: AnthropicAdapter,
+    question: MessageRequest,
+) -> None:
+    error = await failure(adapter, question, says(status, refused("because", error_code=code)))
+    assert type(error) is expected
+    assert error.status == status

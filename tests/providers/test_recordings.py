@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from typing import Any
@@ -15,7 +16,7 @@ from providers.fold import Fold, fold
 from providers.replay import replay_file
 from providers.sse import Decoder, ServerSentEvent, encode
 from providers.types import StreamEvent
-from tests.corpus import Recording, anthropic_streams, needs_corpus
+from tests.corpus import CORPUS, Recording, anthropic_streams, needs_corpus
 
 SEED = 20261120
 SMALL = 8 * 1024  # bytes; a smaller recording is cut everywhere
@@ -53,6 +54,26 @@ def test_a_replay_gives_the_message() -> None:
     for recording in anthropic_streams():
         replayed = replay_file("anthropic", recording.path)
         assert without_nulls(replayed["message"]) == without_nulls(recording.expected())
+
+
+@needs_corpus
+def test_a_whole_answer_sent_in_blocks_folds_to_itself() -> None:
+    answers = [
+        json.loads(path.read_text("utf-8")) for path in sorted(CORPUS.glob("anthropic-*.response.json"))
+    ]
+    messages = [answer for answer in answers if answer.get("type") == "message"]
+    assert len(messages) > 30
+    for message in messages:
+        start = {**message, "content": [], "stop_reason": None}
+        events: list[StreamEvent] = [{"type": "message_start", "message": start}]
+        for index, block in enumerate(message["content"]):
+            events.append({"type": "content_block_start", "index": index, "content_block": block})
+            events.append({"type": "content_block_stop", "index": index})
+        changes = {"stop_reason": message["stop_reason"]}
+        events += [{"type": "message_delta", "delta": changes}, {"type": "message_stop"}]
+        folded = fold(read(b"".join(encode(event) for event in events)))
+        assert msgspec.json.encode(folded["content"]) == msgspec.json.encode(message["content"])
+        assert without_nulls(folded) == without_nulls(message)
 
 
 @each_recording

@@ -3,7 +3,7 @@
   const visible = (one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: false });
   const name = (one) =>
     one.getAttribute("aria-label") || one.textContent.trim() || one.labels?.[0]?.textContent.trim();
-  const box = (one) => (one.matches("[type=radio]") ? one.closest("label") : one).getBoundingClientRect();
+  const box = (one) => (one.matches("[type=radio], [type=checkbox]") ? one.closest("label") : one).getBoundingClientRect();
   const inText = (one) => one.matches(".prose a, .hits a, .sources li a, .jump, .field-hint");
   const small = ({ width, height }) => width > 1 && (width < least - 0.5 || height < least - 0.5);
   const shown = (one) => one.outerHTML.slice(0, 160);
