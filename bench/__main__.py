@@ -19,6 +19,7 @@ from bench.wire import Broken
 
 HERE = Path(__file__).resolve().parent
 RESULTS, RESULTS_ELSEWHERE = HERE / "RESULTS.md", HERE / "RESULTS-elsewhere.md"
+RESULTS_DECODE = HERE / "RESULTS-decode.md"
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
@@ -34,6 +35,11 @@ def options(arguments: list[str]) -> argparse.Namespace:
         "(default: 1,50,200 streams)",
     )
     parser.add_argument(
+        "--decode",
+        action="store_true",
+        help="instead: from bytes to events, our readers beside the vendors' clients; needs no server",
+    )
+    parser.add_argument(
         "--quick", action="store_true", help="1 and 50 streams, 4 seconds, once: about a minute"
     )
     parser.add_argument("--fetch", action="store_true", help="pages fetch turns and sidebars as browsers do")
@@ -41,7 +47,8 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--write",
         action="store_true",
-        help=f"write the tables to bench/{RESULTS.name}, those of --elsewhere to {RESULTS_ELSEWHERE.name}",
+        help=f"write the tables to bench/{RESULTS.name}, those of --elsewhere to {RESULTS_ELSEWHERE.name}, "
+        f"those of --decode to {RESULTS_DECODE.name}",
     )
     chosen = parser.parse_args(arguments)
     if chosen.only and chosen.elsewhere:
@@ -65,6 +72,8 @@ def _sizes(text: str) -> list[int]:
 def main(arguments: list[str]) -> int:
     """The exit status: 0, or 1 when a delta was lost, doubled or late beyond patience, or a server failed."""
     chosen = options(arguments)
+    if chosen.decode:
+        return _decode(chosen)
     # A shell or a CI job that ends us must not leave servers and databases behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -82,6 +91,19 @@ def main(arguments: list[str]) -> int:
         results = RESULTS_ELSEWHERE if chosen.elsewhere else RESULTS
         results.write_text(f"# The last recorded run of the bench\n\n{outcome.text}", "utf-8")
     return 0 if outcome.run.complete() else 1
+
+
+def _decode(chosen: argparse.Namespace) -> int:
+    from bench import decode  # the vendors' clients, which nothing else here needs, load slowly
+
+    contests = decode.measured(5 if chosen.quick else decode.ROUNDS)
+    text = decode.markdown(contests)
+    print(f"\n{text}")
+    if chosen.json:
+        chosen.json.write_text(json.dumps(decode.as_json(contests), indent=1), "utf-8")
+    if chosen.write:
+        RESULTS_DECODE.write_text(f"# From bytes to events: the last recorded run\n\n{text}", "utf-8")
+    return 0
 
 
 def _beside_relay(chosen: argparse.Namespace) -> report.Outcome:

@@ -19,6 +19,7 @@ import psutil  # type: ignore[import-untyped]
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
+VENDORS = ("ANTHROPIC_", "OPENAI_", "AZURE_OPENAI_", "COPILOT_", "SALESFORCE_")  # of their variables
 CPUCLOCK_SCHED = 2  # Linux: the kind of per-process CPU clock that counts nanoseconds of user and system time
 
 
@@ -185,7 +186,7 @@ class Stage:
 
     def environment(self) -> dict[str, str]:
         """This program's environment without what would change Parley; the simulator is the vendor."""
-        mine = ("PARLEY_", "ANTHROPIC_", "DJANGO_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
+        mine = ("PARLEY_", *VENDORS, "DJANGO_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
         kept = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
         kept |= {"PARLEY_DATA_DIR": str(self.folder / "data"), "ANTHROPIC_API_KEY": "sk-ant-bench-0000"}
         if "simulator" in self.addresses:

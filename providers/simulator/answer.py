@@ -1,4 +1,5 @@
-"""One answer, and its two forms on the wire: a stream of events, or a whole message.
+"""One answer, and its two forms on Anthropic's wire: a stream of events, or a whole message. Other wires
+translate these events.
 
 Order and shapes: Anthropic's documentation, "Streaming Messages". The events are made one by one while they
 are sent, so an endless answer costs no memory and a time stamp in a delta is the time of sending.
@@ -53,7 +54,7 @@ class Answer:
     """What is said, and what the message says about it.
 
     start_usage and final_usage, where set, replace the usage objects of `message_start` and `message_delta`;
-    usage_repeats: how many `message_delta` events carry the final usage.
+    usage_repeats: how many `message_delta` events carry the final usage; quirks: see Directive.
     """
 
     model: str
@@ -67,6 +68,13 @@ class Answer:
     usage_changes: Json = field(default_factory=dict)
     usage_missing: bool = False
     usage_repeats: int = 1
+    quirks: frozenset[str] = frozenset()
+
+    @property
+    def refusal_words(self) -> str | None:
+        """What a refusal says, on wires where the model speaks it; without words it is a filter's."""
+        said = (self.stop_details or {}).get("explanation")
+        return said if self.stop_reason == "refusal" and isinstance(said, str) else None
 
     def start_usage(self) -> Json:
         usage = {**self.prompt.usage(), "output_tokens": 1, "service_tier": "standard"}

@@ -1,33 +1,30 @@
-"""The simulator: an ASGI application that answers like Anthropic's Messages API.
+"""The simulator: an ASGI application that answers like the APIs of several vendors.
 
-Routes: POST /v1/messages (streamed or whole), POST /v1/messages/count_tokens, GET /v1/models and
-/v1/models/{id}; when scripted also /_simulator/ (see `control`). Every refusal has the vendor's error shape.
+Each vendor's part is a door (`doors`), found by the path and the credential of a request; when scripted also
+/_simulator/ (see `control`). Every refusal has the shape of the vendor who was asked.
 """
 
 import asyncio
-import uuid
 from collections.abc import Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from providers.simulator import control, demo, recordings, rules, script
+from providers.simulator.anthropic_replies import error_reply
+from providers.simulator.call import Call
 from providers.simulator.counters import Counters
+from providers.simulator.doors import doors
+from providers.simulator.grants import Grants
+from providers.simulator.keys import NOBODY, Keys
 from providers.simulator.messages import Messages, Streamed
 from providers.simulator.models import Models
 from providers.simulator.pacing import Timetable, Wheel
-from providers.simulator.replies import Refusal, Reply, UsualHeaders, error_reply, json_reply, new_id
+from providers.simulator.rehearsed import Rehearsed
+from providers.simulator.replies import Headers, Refusal, Reply, json_reply, new_id
 from providers.simulator.stream import Receive, Send, Stream, pause
 
 Scope = MutableMapping[str, Any]
-
-NO_KEY_ORGANIZATION: Final = "00000000-0000-4000-8000-000000000000"
-STATUS_KEY: Final = "sk-sim-"
-"""When scripted, a key `sk-sim-401` gets status 401 from every route."""
-ROUTES: Final[Mapping[str, str]] = {
-    "/v1/messages": "POST",
-    "/v1/messages/count_tokens": "POST",
-    "/v1/models": "GET",
-}
 
 
 class Simulator:
@@ -55,17 +52,22 @@ class Simulator:
         recorded = recordings.load(Path(replay)) if replay is not None else None
         self.scripted = scripted
         self.counters = Counters()
-        self._keys = keys
         self._scripts = script.Scripts()
-        self._models = Models(scripted=scripted, recordings=recorded, more=models)
-        self._messages = Messages(
+        self._grants = Grants()
+        self._rehearsed = Rehearsed()
+        messages = Messages(
             scripts=self._scripts if scripted else None,
             recordings=recorded,
             rate=rate or 0.0,
             random_cuts=random_cuts,
             demo_rate=demo_rate,
         )
-        self._usual = UsualHeaders()
+        self._doors = doors(
+            Keys(keys, scripted=scripted),
+            Models(scripted=scripted, recordings=recorded, more=models),
+            messages,
+            self._grants,
+        )
         self._wheel = Wheel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,31 +76,31 @@ class Simulator:
         body = await _read(receive)
         if body is None:
             return
-        request_id = new_id("req")
-        headers = _by_name(scope["headers"])
-        organization = NO_KEY_ORGANIZATION
+        call = _call(scope, body)
+        if call.path.startswith(control.PREFIX) and self.scripted:
+            call = replace(call, request_id=new_id("req"))
+            await _send_whole(
+                send, await self._control(call, receive), [(b"request-id", call.request_id.encode())]
+            )
+            return
+        door = next(door for door in self._doors if door.opens(call))
+        call = replace(call, request_id=new_id(door.request_ids))
+        organization = NOBODY
         answer: Reply | Streamed
         try:
-            if scope["path"].startswith(control.PREFIX) and self.scripted:
-                answer = await self._control(scope, receive)
-            else:
-                self._note(scope, body)
-                organization = self._organization(headers)
-                answer = self._route(scope, headers, body, request_id)
+            self._note(call, scope)
+            rehearsed = self._rehearsed.next(call.path)
+            if rehearsed is None:
+                organization = door.organization(call)
+            answer = rehearsed or door.answer(call, organization)
         except Refusal as refusal:
-            answer = error_reply(refusal, request_id)
+            answer = replace(door.refused(refusal, call), delay=refusal.delay)
         if answer.delay and not await pause(receive, answer.delay):
             self.counters.add("left_early")
             return
-        usual = self._usual.make(request_id, organization)
+        usual = door.headers(call, organization)
         if isinstance(answer, Reply):
-            usual += [
-                (b"content-type", answer.content_type.encode()),
-                (b"content-length", b"%d" % len(answer.body)),
-            ]
-            usual += _encoded(answer.headers)
-            await send({"type": "http.response.start", "status": answer.status, "headers": usual})
-            await send({"type": "http.response.body", "body": answer.body})
+            await _send_whole(send, answer, usual)
             return
         usual += [(b"content-type", answer.content_type.encode()), (b"cache-control", b"no-cache")]
         stream = Stream(
@@ -107,72 +109,63 @@ class Simulator:
             wheel=self._wheel,
             counters=self.counters,
             timetable=Timetable(answer.rate, jitter=answer.jitter, seed=answer.seed),
+            ping=answer.ping,
             ping_every=answer.ping_every,
             connection=(scope.get("extensions") or {}).get("simulator.connection"),
         )
         await stream.run(200, usual + _encoded(answer.headers), answer.steps)
 
     def reset(self) -> None:
-        """Forget counters, requests, gates and used-up directives."""
+        """Forget counters, requests, gates, used-up directives, rehearsed answers, and what people decided
+        about sign-ins. Tokens stay good.
+        """
         self.counters.reset()
         self._scripts.reset()
+        self._grants.devices.reset()
+        self._rehearsed.reset()
 
-    async def _control(self, scope: Scope, receive: Receive) -> Reply:
-        if scope["method"] == "DELETE" and scope["path"] == control.PREFIX + "stats":
+    async def _control(self, call: Call, receive: Receive) -> Reply:
+        if call.method == "DELETE" and call.path == control.PREFIX + "stats":
             self.reset()
             return json_reply({"reset": True})
-        method, path, query = scope["method"], scope["path"], scope["query_string"]
-        answer = asyncio.ensure_future(control.answer(self.counters, method, path, query))
+        answer = asyncio.ensure_future(control.answer(call, self.counters, self._grants, self._rehearsed))
         left = asyncio.ensure_future(receive())
         await asyncio.wait({answer, left}, return_when=asyncio.FIRST_COMPLETED)
         left.cancel()
         if not answer.done():
             answer.cancel()
-            raise Refusal(499, "The caller left while it waited.")
-        return answer.result()
+            return Reply(499, b"The caller left while it waited.", "text/plain")
+        try:
+            return answer.result()
+        except Refusal as refusal:
+            return error_reply(refusal, call.request_id)
 
-    def _note(self, scope: Scope, body: bytes) -> None:
+    def _note(self, call: Call, scope: Scope) -> None:
         self.counters.add("requests")
         if self.scripted:
-            query = scope["query_string"].decode("latin-1")
-            self.counters.remember(scope["method"], scope["path"], query, scope["headers"], body)
+            self.counters.remember(call.method, call.path, call.query, scope["headers"], call.body)
 
-    def _organization(self, headers: Mapping[str, str]) -> str:
-        """The organisation of the caller's key. Raises Refusal for two keys, or one that is not accepted."""
-        given, bearer = headers.get("x-api-key"), headers.get("authorization")
-        if given is not None and bearer is not None:
-            raise Refusal(401, "Only one of x-api-key and Authorization may be sent")
-        key = given if given is not None else (bearer or "").removeprefix("Bearer ").strip()
-        if self._keys is not None:
-            if key not in self._keys:
-                raise Refusal(401, "invalid x-api-key" if key else "x-api-key header is required")
-            return self._keys[key]
-        status = key.removeprefix(STATUS_KEY)
-        if self.scripted and status != key and status.isdigit() and 400 <= int(status) < 600:
-            raise Refusal(int(status), f"This key always gets status {status}.")
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, key)) if key else NO_KEY_ORGANIZATION
 
-    def _route(
-        self, scope: Scope, headers: Mapping[str, str], body: bytes, request_id: str
-    ) -> Reply | Streamed:
-        path = scope["path"]
-        one_model = path.startswith("/v1/models/") and path != "/v1/models/"
-        method = "GET" if one_model else ROUTES.get(path)
-        if method is None:
-            raise Refusal(404, "Not found")
-        if scope["method"] != method:
-            raise Refusal(405, "Method Not Allowed", headers={"allow": method})
-        if one_model:
-            return json_reply(self._models.one(path.removeprefix("/v1/models/")))
-        if path == "/v1/models":
-            return json_reply(self._models.page(scope["query_string"]))
-        if len(body) > rules.BODY_LIMIT:
-            raise Refusal(413, "Request exceeds the maximum size")
-        asked = rules.read(body, headers, counting=path != "/v1/messages")
-        self._models.check(asked.model)
-        if path != "/v1/messages":
-            return json_reply({"input_tokens": self._messages.prompts.count(asked.body).total})
-        return self._messages.plan(asked, headers, request_id)
+def _call(scope: Scope, body: bytes) -> Call:
+    return Call(
+        method=scope["method"],
+        path=scope["path"],
+        query=scope["query_string"].decode("latin-1"),
+        headers=_by_name(scope["headers"]),
+        body=body,
+        request_id="",
+        scheme=scope.get("scheme", "http"),
+    )
+
+
+async def _send_whole(send: Send, answer: Reply, usual: Headers) -> None:
+    own = [
+        (b"content-type", answer.content_type.encode()),
+        (b"content-length", b"%d" % len(answer.body)),
+    ]
+    headers = usual + own + _encoded(answer.headers)
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -10,6 +10,7 @@ from typing import Any
 import uvloop
 
 from providers.simulator.app import Simulator
+from providers.simulator.doors import BASE_URLS
 from providers.simulator.server import Server
 
 
@@ -69,6 +70,10 @@ async def _serve(app: Simulator, host: str, port: int) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     server = Server(app)
-    print(f"Simulator: {await server.start(host, port)}", flush=True)
+    base_url = await server.start(host, port)
+    print(f"Simulator: {base_url}")
+    for vendor, path in BASE_URLS:
+        print(f"  {vendor}: {base_url}{path}")
+    sys.stdout.flush()
     await stop.wait()
     await server.stop()

@@ -1,34 +1,54 @@
-"""What a scripted simulator tells about itself, under /_simulator/.
+"""What a scripted simulator tells about itself and is told, under /_simulator/.
 
 GET /_simulator/stats: counters and the last requests. With `?wait=NAME:COUNT` (repeatable) it answers only
 when the counters have reached those numbers, with 504 after `&timeout=SECONDS` (default 10). DELETE
 /_simulator/stats: forget them, and directives that are used up. POST /_simulator/gates/NAME: open a gate.
+POST /_simulator/device/DECISION: what the person does who is asked to sign in (`grants.Devices`). POST
+/_simulator/next: how a path is answered next (`rehearsed`). DELETE /_simulator/tokens: those that were given
+out are no longer good.
 """
 
 import asyncio
 from typing import Final
 from urllib.parse import parse_qs
 
+from providers.simulator.call import Call
 from providers.simulator.counters import Counters
+from providers.simulator.grants import Grants
+from providers.simulator.rehearsed import Rehearsed
 from providers.simulator.replies import Refusal, Reply, json_reply
 
 PREFIX: Final = "/_simulator/"
 GATES: Final = PREFIX + "gates/"
+DEVICE: Final = PREFIX + "device/"
 LONGEST_WAIT: Final = 60.0
 
 
-async def answer(counters: Counters, method: str, path: str, query: bytes) -> Reply:
+async def answer(call: Call, counters: Counters, grants: Grants, rehearsed: Rehearsed) -> Reply:
     """The answer to one request for this part of the simulator, resetting aside. Raises Refusal."""
+    path = call.path
     if path.startswith(GATES) and len(path) > len(GATES):
-        if method != "POST":
-            raise Refusal(405, "Method Not Allowed", headers={"allow": "POST"})
+        call.wants("POST")
         counters.gate(path.removeprefix(GATES)).open()
         return json_reply({"open": True})
+    if path.startswith(DEVICE):
+        call.wants("POST")
+        return json_reply(
+            {"decided": grants.devices.decide(path.removeprefix(DEVICE), call.asked("user_code"))}
+        )
+    if path == PREFIX + "next":
+        call.wants("POST")
+        rehearsed.add(call.json())
+        return json_reply({"rehearsed": True})
+    if path == PREFIX + "tokens":
+        call.wants("DELETE")
+        grants.tokens.expire()
+        return json_reply({"expired": True})
     if path != PREFIX + "stats":
         raise Refusal(404, "Not found")
-    if method != "GET":
+    if call.method != "GET":
         raise Refusal(405, "Method Not Allowed", headers={"allow": "GET, DELETE"})
-    fields = parse_qs(query.decode("latin-1"))
+    fields = parse_qs(call.query)
     if fields.get("wait"):
         try:
             async with asyncio.timeout(_timeout(fields.get("timeout", ["10"])[-1])):

@@ -1,6 +1,7 @@
 """What happened in this simulator: counters, gates and the last requests, for tests and benches."""
 
 import asyncio
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -9,7 +10,8 @@ from providers.types import Json
 
 KEPT_REQUESTS: Final = 200
 KEPT_BODY_BYTES: Final = 1 << 20
-SECRET_HEADERS: Final = frozenset({"x-api-key", "authorization", "proxy-authorization", "cookie"})
+SECRET_HEADERS: Final = frozenset({"x-api-key", "api-key", "authorization", "proxy-authorization", "cookie"})
+_SECRET_FIELDS: Final = re.compile(r"((?:client_secret|refresh_token|device_code)(?:=|\"\s*:\s*\"))([^&\"]+)")
 
 
 class Barrier:
@@ -60,6 +62,7 @@ class Counters:
             name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
             shown[name] = masked(value) if name in SECRET_HEADERS else value
         text = body[:KEPT_BODY_BYTES].decode("utf-8", "replace")
+        text = _SECRET_FIELDS.sub(lambda found: found[1] + masked(found[2]), text)
         self.recent.append({"method": method, "path": path, "query": query, "headers": shown, "body": text})
 
     def gate(self, name: str) -> Barrier:

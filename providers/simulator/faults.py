@@ -10,32 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from providers.simulator.steps import ByteStep, EventStep, Gate, Mark
-from providers.types import Json, StreamEvent
+from providers.types import StreamEvent
 
 PIECE: Final = 1 << 16
 NEWLINES: Final[Mapping[str, bytes]] = {"lf": b"\n", "crlf": b"\r\n", "cr": b"\r"}
-UNKNOWN: Final[Mapping[str, StreamEvent]] = {
-    "event": {
-        "type": "weather_report",
-        "index": 0,
-        "content_block": {"type": "text", "text": "unknown event"},
-    },
-    "delta": {
-        "type": "content_block_delta",
-        "index": 0,
-        "delta": {"type": "colour_delta", "colour": "green"},
-    },
-    "field": {"type": "ping", "added_later": {"nested": [1, None, "x"]}},
-}
-
 
 # Events
 
 
-def error_after(steps: Iterable[EventStep], after: int, error: Json, request_id: str) -> Iterator[EventStep]:
-    """End the stream with an error event after that many events."""
+def error_after(steps: Iterable[EventStep], after: int, errors: Iterable[StreamEvent]) -> Iterator[EventStep]:
+    """End the stream with the events of an error after that many events."""
     yield from _first(steps, after)
-    yield {"type": "error", "error": error, "request_id": request_id}
+    yield from errors
 
 
 def duplicate(steps: Iterable[EventStep], number: int) -> Iterator[EventStep]:
@@ -61,31 +47,34 @@ def reorder(steps: Iterable[EventStep], number: int) -> Iterator[EventStep]:
         yield held
 
 
-def late(steps: Iterable[EventStep], after: str) -> Iterator[EventStep]:
-    """Send one more delta for the first block after its stop (`block`) or after message_stop (`message`)."""
-    stop = "message_stop" if after == "message" else "content_block_stop"
+def late(
+    steps: Iterable[EventStep], event: StreamEvent, ends: Callable[[StreamEvent], bool]
+) -> Iterator[EventStep]:
+    """Send one more event after the first one that ends what the event belongs to."""
     waiting = True
     for step in steps:
         yield step
-        if waiting and isinstance(step, dict) and step["type"] == stop:
+        if waiting and isinstance(step, dict) and ends(step):
             waiting = False
-            yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "late"}}
+            yield event
 
 
-def unknown(steps: Iterable[EventStep], kinds: Iterable[str], after: int) -> Iterator[EventStep]:
+def unknown(steps: Iterable[EventStep], events: Iterable[StreamEvent], after: int) -> Iterator[EventStep]:
     """Insert events of kinds that no client knows."""
     for count, step in _numbered(steps):
         yield step
         if count == after and isinstance(step, dict):
-            yield from (UNKNOWN[kind] for kind in kinds)
+            yield from events
 
 
-def pings(steps: Iterable[EventStep], every: int) -> Iterator[EventStep]:
-    """Send a ping after every so many events."""
+def pings(
+    steps: Iterable[EventStep], ping: StreamEvent, every: int, ends: Callable[[StreamEvent], bool]
+) -> Iterator[EventStep]:
+    """Send a sign of life after every so many events, but none after the last."""
     for count, step in _numbered(steps):
         yield step
-        if isinstance(step, dict) and count % every == 0 and step["type"] != "message_stop":
-            yield {"type": "ping"}
+        if isinstance(step, dict) and count % every == 0 and not ends(step):
+            yield ping
 
 
 def _numbered(steps: Iterable[EventStep]) -> Iterator[tuple[int, EventStep]]:
@@ -132,32 +121,22 @@ def encoded(
             yield from raw()
 
 
-def bad_utf8() -> Iterator[bytes]:
+def bad_utf8(around: tuple[bytes, bytes]) -> Iterator[bytes]:
     """A text delta whose text is not UTF-8: a lone continuation byte, an overlong form, half a character."""
-    yield (
-        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
-        b'"delta":{"type":"text_delta","text":"\x80\xc0\xaf\xe2\x82"}}\n\n'
-    )
+    yield around[0] + b"\x80\xc0\xaf\xe2\x82" + around[1]
 
 
-def bad_json() -> Iterator[bytes]:
+def bad_json(around: tuple[bytes, bytes]) -> Iterator[bytes]:
     """A text delta whose JSON breaks off."""
-    yield b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"typ\n\n'
+    yield around[0][:-4] + b"\n\n"
 
 
-def giant_event(size: int) -> Callable[[], Iterator[bytes]]:
+def giant_event(around: tuple[bytes, bytes], size: int) -> Iterator[bytes]:
     """A text delta of about `size` bytes, made piece by piece."""
-
-    def pieces() -> Iterator[bytes]:
-        yield (
-            b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
-            b'"delta":{"type":"text_delta","text":"'
-        )
-        for _ in range(size // PIECE):
-            yield b"x" * PIECE
-        yield b"x" * (size % PIECE) + b'"}}\n\n'
-
-    return pieces
+    yield around[0]
+    for _ in range(size // PIECE):
+        yield b"x" * PIECE
+    yield b"x" * (size % PIECE) + around[1]
 
 
 def at_events(

@@ -1,5 +1,6 @@
-"""The list of models: `GET /v1/models` and `GET /v1/models/{id}` in the shape of Anthropic's Models API."""
+"""Which models there are, and the list of them in the shape of Anthropic's Models API (`GET /v1/models`)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qs
@@ -20,40 +21,36 @@ CLAUDE: Final[Mapping[str, str]] = {
     "claude-sonnet-5-5": "Claude Sonnet 5.5",
     "claude-haiku-5-5": "Claude Haiku 5.5",
 }
-"""Listed where the simulator stands in for the vendor: when it is scripted or replays. Any other id that
-begins with `claude-` is accepted then, too.
+"""Listed where the simulator stands in for the vendor: when it is scripted or replays. Any other id of
+the form `CLAUDE_IDS` is accepted then, too.
 """
+CLAUDE_IDS: Final = re.compile(r"claude-")
 
 
 class Models:
-    """The models of one simulator: the demo, recordings by stem, presets of directives, and `more` ids."""
+    """The models of one simulator: the demo, recordings by stem, presets of directives, and `more` ids; each
+    vendor adds its own.
+    """
 
     def __init__(
         self, *, scripted: bool, recordings: Mapping[str, bytes] | None, more: Sequence[str] = ()
     ) -> None:
         self._scripted = scripted
         self._vendor = scripted or recordings is not None
-        listed = {MODEL: DISPLAY_NAME, **(CLAUDE if self._vendor else {})}
-        listed |= {stem: stem for stem in recordings or ()}
-        listed |= {preset: f"Script: {preset}" for preset in PRESETS} if scripted else {}
-        self._listed = listed | {model: model for model in more if model not in listed}
+        self._first = {MODEL: DISPLAY_NAME}
+        self._last = {stem: stem for stem in recordings or ()}
+        self._last |= {preset: f"Script: {preset}" for preset in PRESETS} if scripted else {}
+        self._last |= {model: model for model in more if model not in self._last and model != MODEL}
 
-    def check(self, model: str) -> None:
-        """Raises Refusal for a model that is not served here."""
-        if model in self._listed or (self._vendor and model.startswith("claude-")):
-            return
-        if not (self._scripted and from_model(model) is not None):
-            raise Refusal(404, f"model: {model}")
+    def listed(self, own: Mapping[str, str]) -> Mapping[str, str]:
+        """Display names by id, in the order of the list; `own`: what the vendor has."""
+        return {**self._first, **(own if self._vendor else {}), **self._last}
 
-    def one(self, model: str) -> Json:
-        """One listed model. Raises Refusal."""
-        if model not in self._listed:
-            raise Refusal(404, f"model: {model}")
-        return model_json(model, self._listed[model])
-
-    def page(self, query: bytes) -> Json:
-        """One page of the list. Raises Refusal for a bad query."""
-        return _page(self._listed, query)
+    def serve(self, model: str, own: re.Pattern[str]) -> bool:
+        """Whether a model is served; `own`: the ids of the vendor, listed or not."""
+        if model in self._first or model in self._last or (self._vendor and own.match(model)):
+            return True
+        return self._scripted and from_model(model) is not None
 
 
 def model_json(model: str, display_name: str) -> Json:
@@ -87,11 +84,11 @@ def model_json(model: str, display_name: str) -> Json:
     }
 
 
-def _page(models: Mapping[str, str], query: bytes) -> Json:
+def page(models: Mapping[str, str], query: str) -> Json:
     """One page of the list. models: display name by id, in the order of the list. Raises Refusal for a bad
     query.
     """
-    fields = parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    fields = parse_qs(query, keep_blank_values=True)
     wanted = fields.get("lifecycle[]", fields.get("lifecycle", ["active", "deprecated"]))
     if not set(wanted) <= LIFECYCLES:
         raise Refusal(400, "lifecycle: Input should be 'active', 'deprecated' or 'retired'")

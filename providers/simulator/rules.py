@@ -4,12 +4,11 @@ Sources: Anthropic's API reference ("Messages", "Versions", "Errors") and the gu
 tool use.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-
+from providers.simulator.call import Call
 from providers.simulator.replies import Refusal
 from providers.types import Json
 
@@ -30,11 +29,11 @@ THINKING: Final = ("adaptive", "enabled", "disabled", "between_tools")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One accepted request.
+    """One accepted request, in the words of Anthropic's Messages API whatever wire it came by.
 
-    text: the text of the last user message; system: all system text; max_tokens: None when tokens are only
-    counted; thinks: whether thinking was asked for, None when the request does not say; shows_thinking: with
-    its text.
+    body: as it was sent there; of another wire what counts as prompt (`tools`, `system`, `messages`).
+    text: of the last user message; system: all system text; max_tokens: None when tokens are only counted;
+    thinks: whether thinking was asked for, None when the request does not say; shows_thinking: with its text.
     """
 
     body: Json
@@ -49,22 +48,18 @@ class Asked:
     stop_sequences: Sequence[str]
 
 
-def read(raw: bytes, headers: Mapping[str, str], *, counting: bool = False) -> Asked:
+def read(call: Call, *, counting: bool = False, version_required: bool = True) -> Asked:
     """Check a request to /v1/messages, or with `counting` to /v1/messages/count_tokens.
 
-    headers: by lower-case name. Raises Refusal as the vendor would answer.
+    Raises Refusal as the vendor would answer.
     """
-    version = headers.get("anthropic-version")
-    if version is None:
+    headers = call.headers
+    version = headers.get("anthropic-version", "" if version_required else NO_SAMPLING)
+    if not version:
         raise Refusal(400, "anthropic-version: header is required")
     if version not in VERSIONS:
         raise Refusal(400, f'anthropic-version: "{version}" is not a valid version')
-    try:
-        body = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refusal(400, f"The request body is not valid JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise Refusal(400, "Input should be a valid dictionary or object to extract fields from")
+    body = call.json()
     _check_fields(body, version, beta="anthropic-beta" in headers, counting=counting)
     messages = _check_messages(body["messages"])
     thinks, shown = _check_thinking(body.get("thinking"), body.get("max_tokens"))

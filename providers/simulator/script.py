@@ -22,6 +22,9 @@ MODEL: Final = "sim"
 
 UsageFault = Literal["missing", "negative", "nan", "text", "huge", "null"]
 Garbage = Literal["bad_utf8", "bad_json", "giant_event", "html_200", "empty_200", "json_200", "gzip"]
+Quirk = Literal[
+    "no_done", "whole_call", "no_index", "repeat_name", "split_choices", "null_choices", "stop_with_calls"
+]
 
 
 class Directive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,6 +61,7 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     stop_details: Json | None = None
     usage: UsageFault | Json | None = None
     usage_repeats: int = 1
+    quirks: list[Quirk] = []
 
     # the request is refused
     status: int | None = None
@@ -74,6 +78,7 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     # the stream fails
     error_event_after: int | None = None
+    error_form: Literal["event", "nested", "failed"] = "event"
     cut_after: int | None = None
     cut_bytes: int | None = None
     reset_after: int | None = None
@@ -106,6 +111,11 @@ PRESETS: Final[Mapping[str, Json]] = {
     "sim-rate-limited": {"status": 429, "headers": {"retry-after": "1"}},
     "sim-spend-limit": {"status": 429, "details": {"error_code": "enforced_spend_limit_reached"}},
     "sim-overloaded": {"status": 529},
+    "sim-content-filter": {
+        "status": 400,
+        "error": "content_filter",
+        "message": "The response was filtered due to the prompt triggering the content management policy.",
+    },
     "sim-server-error": {"status": 500},
     "sim-unauthorised": {"status": 401},
     "sim-error-event": {"deltas": 20, "error_event_after": 6},

@@ -10,11 +10,12 @@ from providers.simulator import faults
 from providers.simulator.answer import Answer, Part, Piece
 from providers.simulator.estimate import PromptTokens
 from providers.simulator.parts import evenly, natural, thinking_part, tool_part
-from providers.simulator.replies import Refusal, Reply, error_reply, new_id
+from providers.simulator.replies import Refusal, Reply, new_id
 from providers.simulator.rules import Asked
 from providers.simulator.script import Directive
 from providers.simulator.steps import ByteStep, Gate, Mark
-from providers.types import Json, StreamEvent
+from providers.simulator.wire import Wire
+from providers.types import Json
 
 DEFAULT_TEXT: Final = "This is a scripted answer."
 DEFAULT_THINKING: Final = (
@@ -27,28 +28,29 @@ USAGE_FAULTS: Final[Mapping[str, Json]] = {
     "huge": {"input_tokens": 10**30, "output_tokens": 10**18},
     "null": {"input_tokens": None, "output_tokens": None},
 }
+KEY_HEADERS: Final = ("x-api-key", "api-key", "authorization")
 HTML: Final = b"<!doctype html><html><head><title>Sign in</title></head><body><h1>Welcome</h1></body></html>"
 
 
-def refused(directive: Directive, headers: Mapping[str, str], request_id: str) -> Reply | None:
-    """The whole answer that replaces the stream, if the directive asks for one."""
+def refused(directive: Directive, headers: Mapping[str, str]) -> Reply | None:
+    """The whole answer that replaces the stream, if the directive asks for one. Raises Refusal for one in the
+    vendor's shape.
+    """
     if directive.redirect is not None:
         return Reply(
             directive.status or 307, b"", headers={"location": directive.redirect, **directive.headers}
         )
     if directive.key_echo:
-        key = headers.get("x-api-key") or headers.get("authorization", "")
-        refusal = Refusal(directive.status or 401, f"invalid x-api-key: {key}", headers=directive.headers)
-        return error_reply(refusal, request_id)
+        key = next((headers[name] for name in KEY_HEADERS if headers.get(name)), "")
+        raise Refusal(directive.status or 401, f"invalid x-api-key: {key}", headers=directive.headers)
     if directive.status is None:
         return None
     if directive.body is not None:
         return Reply(directive.status, directive.body.encode(), "text/html", directive.headers)
     message = directive.message or f"Scripted error with status {directive.status}."
-    refusal = Refusal(
+    raise Refusal(
         directive.status, message, kind=directive.error, details=directive.details, headers=directive.headers
     )
-    return error_reply(refusal, request_id)
 
 
 def answer(directive: Directive, asked: Asked, prompt: PromptTokens) -> Answer:
@@ -69,41 +71,74 @@ def answer(directive: Directive, asked: Asked, prompt: PromptTokens) -> Answer:
         usage_changes=changes,
         usage_missing=usage == "missing",
         usage_repeats=directive.usage_repeats,
+        quirks=frozenset(directive.quirks),
     )
 
 
 def streamed(
-    directive: Directive, answer: Answer, encode: Callable[[StreamEvent], bytes], request_id: str
+    directive: Directive, answer: Answer, wire: Wire, request_id: str, *, odd: bool
 ) -> Iterator[ByteStep]:
     """The answer's events as bytes, with the faults that change events or their bytes."""
-    steps = answer.events()
+    steps = wire.events(answer)
     if directive.duplicate is not None:
         steps = faults.duplicate(steps, directive.duplicate)
     if directive.reorder is not None:
         steps = faults.reorder(steps, directive.reorder)
     if directive.late is not None:
-        steps = faults.late(steps, directive.late)
+        place = directive.late
+        steps = faults.late(steps, wire.late_text, lambda event: wire.ends(event, place))
     if directive.unknown is not None:
-        steps = faults.unknown(steps, directive.unknown, directive.after)
+        unknown = [wire.unknown[kind] for kind in directive.unknown]
+        steps = faults.unknown(steps, unknown, directive.after)
     if directive.ping_events > 0:
-        steps = faults.pings(steps, directive.ping_events)
+        steps = faults.pings(
+            steps, wire.ping_event(), directive.ping_events, lambda event: wire.ends(event, "message")
+        )
     if directive.error_event_after is not None:
-        error = Refusal(
-            directive.status or 529, directive.message or "Scripted error event.", kind=directive.error
-        ).error()
-        steps = faults.error_after(steps, directive.error_event_after, error, request_id)
-    raw: Mapping[str, Callable[[], Iterator[bytes]]] = {
-        "bad_utf8": faults.bad_utf8,
-        "bad_json": faults.bad_json,
-        "giant_event": faults.giant_event(directive.size),
-    }
+        refusal = Refusal(
+            directive.status or 529,
+            directive.message or "Scripted error event.",
+            kind=directive.error,
+            details=directive.details,
+        )
+        errors = wire.error_events(refusal, request_id, directive.error_form)
+        steps = faults.error_after(steps, directive.error_event_after, errors)
     return faults.encoded(
         steps,
-        encode,
+        lambda event: wire.frame(event, odd=odd),
         newline=directive.newline,
-        raw=raw.get(directive.garbage or ""),
+        raw=_garbage(directive, wire.around_text),
         raw_after=directive.after,
     )
+
+
+def spoils(directive: Directive) -> bool:
+    """Whether something goes wrong with the bytes of an answer."""
+    cuts = (directive.cut_after, directive.cut_bytes, directive.reset_after, directive.hang_after)
+    odd = directive.garbage in ("bad_utf8", "bad_json", "giant_event", "empty_200", "gzip")
+    return odd or directive.stop_then_hold or any(cut is not None for cut in cuts)
+
+
+def whole(directive: Directive, body: bytes) -> Iterator[ByteStep]:
+    """The body of an answer that is not streamed, with the faults that change bytes."""
+    raw = _garbage(directive, (b'{"unasked": "', b'"}'))
+    if directive.garbage == "bad_json":
+        yield body[: len(body) // 2]
+    elif raw is not None:
+        yield from raw()
+    else:
+        yield body
+
+
+def _garbage(directive: Directive, around: tuple[bytes, bytes]) -> Callable[[], Iterator[bytes]] | None:
+    match directive.garbage:
+        case "bad_utf8":
+            return lambda: faults.bad_utf8(around)
+        case "bad_json":
+            return lambda: faults.bad_json(around)
+        case "giant_event":
+            return lambda: faults.giant_event(around, directive.size)
+    return None
 
 
 def broken(directive: Directive, steps: Iterable[ByteStep]) -> Iterable[ByteStep]:
@@ -130,10 +165,10 @@ def broken(directive: Directive, steps: Iterable[ByteStep]) -> Iterable[ByteStep
     return steps
 
 
-def gzip_bomb(size: int) -> Iterator[ByteStep]:
+def gzip_bomb(around: tuple[bytes, bytes], size: int) -> Iterator[ByteStep]:
     """A gzip body that unpacks to one event of about `size` bytes."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    for number, piece in enumerate(faults.giant_event(size)()):
+    for number, piece in enumerate(faults.giant_event(around, size)):
         yield packer.compress(piece)
         if number % 16 == 0:
             yield Mark.FLUSH

@@ -18,7 +18,6 @@ Send = Callable[[Message], Awaitable[None]]
 
 BATCH: Final = 1 << 14
 """Bytes that are collected at most before they are written, where nothing asks for an earlier write."""
-PING: Final = b'event: ping\ndata: {"type":"ping"}\n\n'
 
 
 class Connection(Protocol):
@@ -44,6 +43,7 @@ class Stream:
         wheel: Wheel,
         counters: Counters,
         timetable: Timetable,
+        ping: bytes = b"",
         ping_every: float = 0.0,
         connection: Connection | None = None,
     ) -> None:
@@ -52,6 +52,7 @@ class Stream:
         self._wheel = wheel
         self._counters = counters
         self._timetable = timetable
+        self._ping = ping
         self._ping_every = ping_every
         self._next_ping = math.inf
         self._connection = connection
@@ -143,7 +144,7 @@ class Stream:
                 if wake_at == due:
                     return
                 self._next_ping += self._ping_every
-                self._buffer.append(PING)
+                self._buffer.append(self._ping)
                 await self._flush()
                 continue
             self._waiter = self._loop.create_future()

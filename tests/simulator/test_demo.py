@@ -174,3 +174,20 @@ async def test_the_demo_is_paced_like_a_model(serve: Serve) -> None:
     deltas = sum(event["type"] == "content_block_delta" for event in decoded(answer.content))
     assert answer.elapsed.total_seconds() >= demo.FIRST_DELAY + (deltas - 2) / 400
     assert 40 <= demo.RATE <= 60
+
+
+async def test_the_demo_is_the_same_on_every_wire(serve: Serve) -> None:
+    caller = await serve()
+    message = await caller.whole("show me a table")
+    chat = await caller.http.post(
+        "/openai/v1/chat/completions",
+        json={"model": "parley-demo", "messages": [{"role": "user", "content": "show me a table"}]},
+    )
+    said = "".join(block["text"] for block in message["content"] if block["type"] == "text")
+    assert chat.json()["choices"][0]["message"]["content"] == said
+    response = await caller.http.post(
+        "/openai/v1/responses", json={"model": "parley-demo", "input": "show me a table"}
+    )
+    assert response.json()["output"][0]["content"][0]["text"] == said
+    listed = (await caller.http.get("/openai/v1/models")).json()["data"]
+    assert [model["id"] for model in listed] == ["parley-demo"]

@@ -1,6 +1,7 @@
 """Recordings are sent again exactly as they are."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,3 +111,30 @@ async def test_every_recorded_stream_comes_back_byte_by_byte(serve: Serve) -> No
     for recording in anthropic_streams():
         answer = await caller.ask("Hello", model=recording.name)
         assert answer.content == recording.bytes(), recording.name
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "recording"),
+    [
+        (
+            "/openai/v1/chat/completions",
+            {"messages": [{"role": "user", "content": "Hello"}]},
+            b'data: {"id":"c1","choices":[]}\r\n\r\ndata: [DONE]\n\n',
+        ),
+        (
+            "/openai/v1/responses",
+            {"input": "replay: kept"},
+            b'event: response.created\ndata: {"type":"x"}\n\n',
+        ),
+    ],
+)
+async def test_recordings_are_played_on_every_wire(
+    serve: Serve, tmp_path: Path, path: str, body: dict[str, Any], recording: bytes
+) -> None:
+    (tmp_path / "kept.sse").write_bytes(recording)
+    caller = await serve(replay=tmp_path, random_cuts=3)
+    answer = await caller.http.post(path, json=body | {"model": "kept", "stream": True})
+    assert answer.status_code == 200, answer.text
+    assert answer.content == recording
+    refused = await caller.http.post(path, json=body | {"model": "kept"})
+    assert (refused.status_code, "message" in refused.json()["error"]) == (400, True)

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from providers.simulator import Simulator
+from providers.simulator.doors import BASE_URLS
 from providers.simulator.server import Server, ThreadServer
 from tests.simulator.conftest import VERSION, Caller, directive
 
@@ -86,6 +87,8 @@ def test_the_process_prints_its_address_and_ends_cleanly_on_a_signal(number: sig
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         url = process.stdout.readline().removeprefix("Simulator: ").strip()
+        told = [process.stdout.readline().strip() for _ in BASE_URLS]
+        assert f"OpenAI: {url}/openai/v1" in told and f"Anthropic: {url}" in told
         try:
             body = {
                 "model": "sim?hang_after=1",
