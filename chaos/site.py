@@ -30,7 +30,8 @@ from chaos.vendor import Vendor
 EMAIL, PASSWORD = "owner@chaos.invalid", "break twice, mend once"
 READY_SECONDS = 60.0
 LOOK_EVERY = 0.2
-OURS = ("PARLEY_", "ANTHROPIC_", "DJANGO_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
+VENDORS = ("ANTHROPIC_", "OPENAI_", "AZURE_OPENAI_", "COPILOT_", "SALESFORCE_")
+OURS = ("PARLEY_", *VENDORS, "DJANGO_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
 
 
 class Server:

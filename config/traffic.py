@@ -15,12 +15,15 @@ from django.conf import settings
 
 from chat import drain
 
-from . import health
+from . import health, metrics
 from .context import Seen, current
 from .faults import database_is_away, first_line
 
 ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 COME_BACK = 1012  # the close code after which a page comes back by itself (docs/protocol.md)
+
+# What is answered before everything else, without a session and whatever the Host header says.
+PROBES = {**health.PROBES, "/metrics": metrics.exposed}
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +57,7 @@ class Traffic:
                 size += len(message.get("body", b""))
             await send(message)
 
-        probe = health.PROBES.get(scope["path"])
+        probe = PROBES.get(scope["path"])
         try:
             if probe is not None:
                 await probe(scope, sending)

@@ -29,6 +29,7 @@ from websockets.sync.client import ClientConnection, connect
 from config.server import DrainingServer, configuration
 
 ROOT = Path(__file__).resolve().parent.parent
+VENDORS = ("ANTHROPIC_", "OPENAI_", "AZURE_OPENAI_", "COPILOT_", "SALESFORCE_")  # of their variables
 PASSWORD = "correct horse battery"
 
 
@@ -67,7 +68,7 @@ class Process:
             **{
                 name: value
                 for name, value in os.environ.items()
-                if not name.startswith(("PARLEY_", "ANTHROPIC_"))
+                if not name.startswith(("PARLEY_", *VENDORS))
             },
             "DJANGO_SETTINGS_MODULE": "tests.process_settings",
             "PARLEY_DATA_DIR": str(folder),

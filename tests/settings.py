@@ -10,7 +10,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-OUR_NAMES = ("PARLEY_", "ANTHROPIC_", "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
+VENDORS = ("ANTHROPIC_", "OPENAI_", "AZURE_OPENAI_", "COPILOT_", "SALESFORCE_")
+OUR_NAMES = ("PARLEY_", *VENDORS, "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
 KEPT_NAMES = ("PARLEY_TEST_", "PARLEY_CORPUS", "PARLEY_CHROMIUM")
 
 for name in [name for name in os.environ if name.startswith(OUR_NAMES) and not name.startswith(KEPT_NAMES)]:
