@@ -44,7 +44,7 @@ def test_openrouter_says_much() -> None:
 
 
 @pytest.mark.parametrize(
-    ("item", "context"),
+    ("item", "tokens"),
     [
         ({"max_model_len": 8192}, 8192),
         ({"context_window": 131072, "max_completion_tokens": 8192}, 131072),
@@ -55,10 +55,10 @@ def test_openrouter_says_much() -> None:
         ({"context_length": 10**12}, None),
     ],
 )
-def test_sizes_under_several_names(item: dict[str, object], context: int | None) -> None:
+def test_sizes_under_several_names(item: dict[str, object], tokens: int | None) -> None:
     found = listed({"id": "m", **item})
     assert found is not None
-    assert found.context == context
+    assert found.context == tokens
 
 
 def test_mistral_says_what_a_model_can() -> None:

@@ -37,13 +37,13 @@ def owner(transactional_db: None) -> User:
 
 
 @pytest.fixture
-def page(owner: User, client: Client) -> Client:
+def manager(owner: User, client: Client) -> Client:
     client.force_login(owner)
     return client
 
 
-def shown(page: Client, **query: str) -> str:
-    answer = page.get(PAGE, query)
+def shown(manager: Client, **query: str) -> str:
+    answer = manager.get(PAGE, query)
     assert answer.status_code == 200
     return re.sub(r"\s+", " ", answer.content.decode())
 
@@ -70,68 +70,68 @@ def test_it_is_for_admins_alone(client: Client, owner: User, person: User) -> No
     assert client.get(PAGE).status_code == 200
 
 
-def test_an_empty_page_says_what_belongs_there(page: Client) -> None:
-    assert "No calls in this time" in shown(page)
+def test_an_empty_page_says_what_belongs_there(manager: Client) -> None:
+    assert "No calls in this time" in shown(manager)
 
 
 @pytest.mark.parametrize(("period", "calls"), [("hour", 3), ("day", 5), ("week", 6), ("century", 5)])
-def test_the_period_is_in_the_address(page: Client, period: str, calls: int) -> None:
+def test_the_period_is_in_the_address(manager: Client, period: str, calls: int) -> None:
     for ago in (60, 600, 3000, 4000, 80_000, 500_000, 900_000):
         line(ago=ago)
-    assert f'#calls">{calls}</a>' in shown(page, period=period)
+    assert f'#calls">{calls}</a>' in shown(manager, period=period)
 
 
-def test_every_number_opens_the_rows_that_it_counts(page: Client) -> None:
+def test_every_number_opens_the_rows_that_it_counts(manager: Client) -> None:
     good = [line(ago=number * 100, vendor_request_id=f"msg_good_{number}") for number in range(1, 8)]
     bad = [failed(ago=number * 90, vendor_request_id=f"req_bad_{number}") for number in range(1, 4)]
     failed("invalid_request_error", vendor_request_id="req_wrong")
     failed("circuit_open", vendor_request_id="req_none")
     line(provider="openai", vendor_request_id="msg_other")
-    overview = shown(page, period="hour")
+    overview = shown(manager, period="hour")
     assert ">11</a>" in overview
     assert ">3 failed</a>" in overview
     assert "70.0 %" in overview
-    everything = shown(page, period="hour", provider="anthropic", key="environment")
+    everything = shown(manager, period="hour", provider="anthropic", key="environment")
     listed = set(re.findall(r'class="code">([^<]+)<', everything))
     assert listed == {one.vendor_request_id for one in [*good, *bad]} | {"req_wrong"}
-    only = shown(page, period="hour", provider="anthropic", key="environment", only="failed")
+    only = shown(manager, period="hour", provider="anthropic", key="environment", only="failed")
     assert set(re.findall(r'class="code">([^<]+)<', only)) == {one.vendor_request_id for one in bad}
 
 
-def test_the_newest_fifty_are_listed(page: Client) -> None:
+def test_the_newest_fifty_are_listed(manager: Client) -> None:
     for number in range(60):
         line(ago=number + 1, vendor_request_id=f"msg_{number:02d}")
-    listed = re.findall(r'class="code">([^<]+)<', shown(page, provider="anthropic", key="environment"))
+    listed = re.findall(r'class="code">([^<]+)<', shown(manager, provider="anthropic", key="environment"))
     assert listed == [f"msg_{number:02d}" for number in range(50)]
 
 
-def test_the_last_error_and_what_is_open_are_shown(page: Client) -> None:
+def test_the_last_error_and_what_is_open_are_shown(manager: Client) -> None:
     failed("overloaded_error", ago=500)
     failed("timeout_error", ago=50, model_asked="claude-opus-5-5")
     line(ago=5)
     hold(), hold(), hold(state=Hold.State.CLOSED)
-    text = shown(page)
+    text = shown(manager)
     assert "Too slow" in text
     assert "Overloaded" not in text
     assert 'data-label="Open" data-figure>2<' in text
 
 
-def test_a_degradation_is_said_at_the_top(page: Client) -> None:
+def test_a_degradation_is_said_at_the_top(manager: Client) -> None:
     for _ in range(60):
         line(ago=5000)
     for _ in range(12):
         failed(ago=60)
-    text = shown(page)
+    text = shown(manager)
     assert "became worse in the last 15 minutes:</b> 12 of the last 12 calls failed." in text
 
 
 def test_somebody_elses_own_key_is_counted_and_not_named(
-    page: Client, person: User, vendor: ThreadServer
+    manager: Client, person: User, vendor: ThreadServer
 ) -> None:
     own, shared = key(person, vendor, "sk-secret-of-ada-9876"), key(Organisation.objects.get(), vendor)
     line(credential=own.pk, credential_scope="person")
     line(credential=shared.pk, credential_scope="organisation")
-    text = shown(page)
+    text = shown(manager)
     assert "A key of somebody&#x27;s own" in text
     assert "9876" not in text
     assert "Main key" in text
@@ -139,7 +139,7 @@ def test_somebody_elses_own_key_is_counted_and_not_named(
 
 
 def test_the_page_asks_the_database_as_often_for_many_rows_as_for_few(
-    page: Client, vendor: ThreadServer, django_assert_num_queries: Any
+    manager: Client, vendor: ThreadServer, django_assert_num_queries: Any
 ) -> None:
     organisation = Organisation.objects.get()
     for _ in range(12):
@@ -150,7 +150,7 @@ def test_the_page_asks_the_database_as_often_for_many_rows_as_for_few(
     with django_assert_num_queries(
         8
     ):  # session, person, organisation ×1; figures, faults, holds, keys; calls
-        shown(page, provider="anthropic", key=str(one.pk))
+        shown(manager, provider="anthropic", key=str(one.pk))
 
 
 def in_trouble(address: str, credential: str) -> asyncio.AbstractEventLoop:
@@ -171,15 +171,15 @@ def in_trouble(address: str, credential: str) -> asyncio.AbstractEventLoop:
     return loop
 
 
-def test_the_state_of_this_process_is_shown_and_a_try_ends_it(page: Client, vendor: ThreadServer) -> None:
+def test_the_state_of_this_process_is_shown_and_a_try_ends_it(manager: Client, vendor: ThreadServer) -> None:
     loop = in_trouble(vendor.base_url, "environment")
     try:
         line()
-        text = shown(page)
+        text = shown(manager)
         assert "Resting" in text
         assert "asked again in 5 minutes" in text
         assert "claude-opus-5-5</bdi>: asked again in 3 minutes" in text
-        answer = page.post(
+        answer = manager.post(
             reverse("usage:try_now"),
             {"provider": "anthropic", "key": "environment", "period": "week"},
             follow=True,
@@ -194,12 +194,12 @@ def test_the_state_of_this_process_is_shown_and_a_try_ends_it(page: Client, vend
 
 
 def test_a_try_that_fails_leaves_the_circuit_on_trial(
-    page: Client, vendor: ThreadServer, settings: Any
+    manager: Client, vendor: ThreadServer, settings: Any
 ) -> None:
     loop = in_trouble(vendor.base_url, "environment")
     settings.PROVIDER_ENVIRONMENT["anthropic"]["api_key"] = Secret("sk-sim-503")
     try:
-        answer = page.post(
+        answer = manager.post(
             reverse("usage:try_now"), {"provider": "anthropic", "key": "environment"}, follow=True
         )
         assert "does not answer well now" in answer.content.decode()
@@ -208,9 +208,9 @@ def test_a_try_that_fails_leaves_the_circuit_on_trial(
         loop.close()
 
 
-def test_a_stored_key_that_is_refused_when_tried_is_marked(page: Client, vendor: ThreadServer) -> None:
+def test_a_stored_key_that_is_refused_when_tried_is_marked(manager: Client, vendor: ThreadServer) -> None:
     one = key(Organisation.objects.get(), vendor, "sk-sim-401")
-    page.post(reverse("usage:try_now"), {"provider": "anthropic", "key": str(one.pk)})
+    manager.post(reverse("usage:try_now"), {"provider": "anthropic", "key": str(one.pk)})
     one.refresh_from_db()
     assert one.state == "invalid"
 
@@ -224,14 +224,14 @@ def test_a_stored_key_that_is_refused_when_tried_is_marked(page: Client, vendor:
         ("", ""),
     ],
 )
-def test_nothing_else_can_be_tried(page: Client, vendor: ThreadServer, provider: str, place: str) -> None:
-    answer = page.post(reverse("usage:try_now"), {"provider": provider, "key": place})
+def test_nothing_else_can_be_tried(manager: Client, vendor: ThreadServer, provider: str, place: str) -> None:
+    answer = manager.post(reverse("usage:try_now"), {"provider": provider, "key": place})
     assert answer.status_code == 404
 
 
-def test_somebody_elses_own_key_cannot_be_tried(page: Client, person: User, vendor: ThreadServer) -> None:
+def test_somebody_elses_own_key_cannot_be_tried(manager: Client, person: User, vendor: ThreadServer) -> None:
     own = key(person, vendor)
-    answer = page.post(reverse("usage:try_now"), {"provider": "anthropic", "key": str(own.pk)})
+    answer = manager.post(reverse("usage:try_now"), {"provider": "anthropic", "key": str(own.pk)})
     assert answer.status_code == 404
     assert vendor.app.counters.counts["requests"] == 0
 

@@ -114,18 +114,18 @@ def test_a_list_whose_numbers_cannot_be_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "context", "tools"),
+    ("model", "tokens", "tools"),
     [
         ("gpt-5.4-mini", 400_000, True),  # what one of the same id can do elsewhere
         ("openai/gpt-4.1", 1_047_576, True),
         ("qwen-7b", known_models.LISTED_CONTEXT, True),
     ],
 )
-def test_what_only_a_list_names_is_guessed_from_its_like(model: str, context: int, tools: bool) -> None:
+def test_what_only_a_list_names_is_guessed_from_its_like(model: str, tokens: int, tools: bool) -> None:
     discovery.note("openai", [ListedModel(model, model)])
     spec = known_models.about(f"openai/{model}")
     assert spec is not None
-    assert spec.context == context
+    assert spec.context == tokens
     assert ("tools" in spec.capabilities) is tools
 
 
