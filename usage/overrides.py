@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from channels.db import database_sync_to_async
 from django.db import DatabaseError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -27,6 +26,7 @@ from providers.catalogue import ModelSpec
 from . import endpoints
 from .corrections import corrected, described, renamed
 from .models import Endpoint, FallbackChain, ImportedModel, ModelOverride, Price, Revision
+from .writer import writer
 
 FRESH = 2.0  # seconds
 
@@ -187,7 +187,7 @@ def forget() -> None:
 
 
 async def _refreshed() -> None:
-    await database_sync_to_async(refresh, thread_sensitive=False)()
+    await writer.run(refresh)
 
 
 def refresh() -> None:

@@ -21,9 +21,9 @@ class Clock:
         heapq.heappush(self._sleepers, (self.now + seconds, next(self._count), woken))
         await woken
 
-    async def settle(self) -> None:
-        """Lets everybody who is awake do what they can do now."""
-        for _ in range(20):
+    async def settle(self, turns: int = 20) -> None:
+        """Lets everybody who is awake do what they can do now, in so many turns of the loop."""
+        for _ in range(turns):
             await asyncio.sleep(0)
 
     async def pass_(self, seconds: float) -> None:

@@ -157,6 +157,7 @@ def test_whoever_comes_goes_in_order_never_faster_than_the_pace_and_no_place_is_
                 line.tasks[value].cancel()
                 await line.clock.settle()
         await line.clock.pass_(120)
+        await line.clock.settle(2000)  # a long queue is sent off one after the other
         assert line.limiter.waiting == 0
         assert all(task.done() for task in line.tasks)
         cancelled = {number for number, task in enumerate(line.tasks) if task.cancelled()}
