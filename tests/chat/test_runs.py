@@ -49,7 +49,7 @@ def test_an_answer_is_streamed_stored_and_billed(visitor: Visitor, vendor: Threa
     assert (line.source, line.outcome, str(line.run)) == ("reported", "completed", answer.run)
     assert line.cost_nano > 0
     assert not JournalEntry.objects.exists()
-    assert not Hold.objects.filter(state="open").exists()
+    assert not Hold.objects.filter(state="open", purpose="chat").exists()
 
 
 def test_a_page_loaded_in_the_middle_goes_on_without_gap(visitor: Visitor) -> None:
@@ -201,8 +201,8 @@ def test_the_other_tab_hears_of_a_new_message_and_follows_it_unasked(visitor: Vi
     with visitor.listen(conversation) as other:
         other.say(type="follow", conversation=conversation, after={})
         visitor.send(conversation, scripted("Next", text="For both tabs.", deltas=3), CLAUDE)
-        frame = other.hear_until("changed", conversation=conversation)
-        assert "turns" in frame["what"]
+        while "turns" not in other.hear_until("changed", conversation=conversation)["what"]:
+            continue  # the first answer's title comes when it comes
         other.hear_until("finished")
     assert other.text == "For both tabs."
 

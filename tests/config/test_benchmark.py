@@ -77,6 +77,8 @@ def test_ctrl_c_settles_what_runs_and_writes_what_there_is(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever started the tests in the background may have had SIGINT ignored, which is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         waited = httpx.get(
