@@ -93,7 +93,8 @@ async def _ended(live: LiveRun, run: Run, prepared: Prepared | None) -> Ended:
     except asyncio.CancelledError:
         return _ended_by_us(live)
     except CallRefused as refusal:
-        return Ended(Status.FAILED, {"type": refusal.code, "message": refusal.message})
+        over = {"budget": refusal.detail.to_json()} if refusal.detail is not None else {}
+        return Ended(Status.FAILED, {"type": refusal.code, "message": refusal.message} | over)
     except ProviderError as error:
         cut = isinstance(error, InterruptedStream | ConnectionFailed) and live.received.blocks()
         told = error.to_json() | ({"reason": "context"} if isinstance(error, ContextExceeded) else {})
@@ -152,6 +153,7 @@ async def _step(
         call_id=call_id,
         only_account=asking.only_account,
         without_thinking=asking.elsewhere,
+        may_shorten=True,
     ) as call:
         try:
             async for received in call:

@@ -6,7 +6,7 @@ answers is not known yet, and a price that changes meanwhile changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -24,15 +24,17 @@ from providers.types import MessageRequest
 from . import budgets, policy, prices, rows
 from .caller import Caller
 from .clock import database_now
+from .demands import Demand, Option
 from .errors import CallRefused, DuplicateCall
 from .estimates import Size
 from .models import Hold
-from .pricing import Tariff, upper_bound_nano
+from .pricing import Tariff
 from .routes import HeldRoute, Way, held_route
 
 LEASE = timedelta(seconds=settings.HOLD_SECONDS)
 MOST_WAYS = 8
 NOBODYS = ""  # whose credential it is where no key is asked for
+LEAST_ANSWER = 1024  # tokens; nothing is shortened below that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,8 @@ class Asked:
 
     `hold_id` is drawn before, so that a second run recognises the first. `fallbacks` are the models to ask
     after `spec`. `request` may go to any account, or to `only_account` alone; on every other way, and to any
-    other model, `without_thinking` is sent instead of it, where there is one.
+    other model, `without_thinking` is sent instead of it, where there is one. The budgets in `past` may be
+    overrun, by a call that is bound to cost less than `cheaper_than` nano-dollars, where that is given.
     """
 
     hold_id: UUID
@@ -54,6 +57,12 @@ class Asked:
     fallbacks: tuple[ModelSpec, ...] = ()
     only_account: str | None = None
     without_thinking: MessageRequest | None = None
+    past: frozenset[UUID] = frozenset()
+    cheaper_than: int | None = None
+
+
+class NotCheaper(Exception):
+    """The model that was to answer for less would cost as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +77,7 @@ def admit(asked: Asked) -> Admitted:
     """Writes the hold of a call. To be run in the writer's transaction, which commits before the vendor is
     asked.
 
-    Raises CallRefused; DuplicateCall when the call id was used before, or IntegrityError when that happens at
-    the same moment. Safe to run again.
+    Raises CallRefused, NotCheaper; DuplicateCall when the call id was used before. Safe to run again.
     """
     policy.may_use(asked.caller.user_id, asked.spec.ref, asked.request)
     try:
@@ -84,10 +92,39 @@ def admit(asked: Asked) -> Admitted:
         tariffs.append(tariff)
         if len(ways) == MOST_WAYS:
             break
-    hold = _hold(asked, ways, tariffs, now)
+    demand = _demand(asked, ways, tariffs)
+    if asked.cheaper_than is not None and demand.bound_nano >= asked.cheaper_than:
+        raise NotCheaper
+    if _is_known(asked.call_id):
+        return _admitted_before(asked, ways)
+    hold = _hold(asked, ways, tariffs, demand, now)
     if rows.insert(hold, otherwise="ON CONFLICT (call_id) DO NOTHING"):
         credentials.mark_used(ways[0].choice.id)
         return Admitted(hold=hold, ways=tuple(ways))
+    admitted = _admitted_before(asked, ways)
+    budgets.give_back(hold.budget_lines)
+    return admitted
+
+
+def admit_or_refuse(asked: Asked) -> Admitted | CallRefused:
+    """As admit, but returns the refusal of a budget, so that what it found out is committed: the first count
+    of a period may have read a whole month.
+    """
+    try:
+        return admit(asked)
+    except CallRefused as refused:
+        if refused.detail is None:
+            raise
+        return refused
+
+
+def _is_known(call_id: UUID) -> bool:
+    table, key = rows.quoted(Hold._meta.db_table), rows.prepared(Hold, "call_id", call_id)
+    return rows.one(f"SELECT id FROM {table} WHERE call_id = %s", key) is not None  # noqa: S608
+
+
+def _admitted_before(asked: Asked, ways: list[Way]) -> Admitted:
+    """What a first run of this work has written. Raises DuplicateCall where it was another call's."""
     earlier = Hold.objects.get(call_id=asked.call_id)
     if earlier.pk != asked.hold_id:
         raise DuplicateCall(asked.call_id)
@@ -175,11 +212,10 @@ def _owner(choice: CredentialChoice) -> str:
     return "organisation" if choice.scope == "environment" else choice.scope
 
 
-def _hold(asked: Asked, ways: list[Way], tariffs: list[Tariff], now: datetime) -> Hold:
+def _hold(asked: Asked, ways: list[Way], tariffs: list[Tariff], demand: Demand, now: datetime) -> Hold:
     caller = asked.caller
     routes = [_held(asked, way, tariff) for way, tariff in zip(ways, tariffs, strict=True)]
     first = routes[0]
-    amount = _dearest(asked, ways, tariffs)
     return Hold(
         id=asked.hold_id,
         call_id=asked.call_id,
@@ -194,8 +230,8 @@ def _hold(asked: Asked, ways: list[Way], tariffs: list[Tariff], now: datetime) -
         provider=first.provider,
         model=first.model,
         purpose=asked.purpose,
-        amount_nano=amount,
-        budget_lines=budgets.admit(caller, amount),
+        amount_nano=demand.bound_nano,
+        budget_lines=_budget_lines(asked, demand, now),
         tariff=first.tariff.to_json(),
         prompt_tokens=first.prompt_tokens,
         max_tokens=first.max_tokens,
@@ -217,18 +253,26 @@ def _held(asked: Asked, way: Way, tariff: Tariff) -> HeldRoute:
     )
 
 
-def _dearest(asked: Asked, ways: Iterable[Way], tariffs: Iterable[Tariff]) -> int:
-    """The most that an attempt can cost on any of the ways, in nano-dollars."""
-    size = asked.size
-    return max(
-        upper_bound_nano(
-            tariff,
-            prompt_tokens=min(size.bound, way.spec.context),
-            max_tokens=way.request.max_tokens,
-            # Adapters ask for caching where the model has it (providers.caching).
-            cached=size.cached or "caching" in way.spec.capabilities,
-            searches=size.searches,
-            context=way.spec.context,
-        )
+def _demand(asked: Asked, ways: list[Way], tariffs: list[Tariff]) -> Demand:
+    options = (
+        Option(spec=way.spec, tariff=tariff, max_tokens=way.request.max_tokens)
         for way, tariff in zip(ways, tariffs, strict=True)
     )
+    return Demand(asked.size, tuple(options))
+
+
+def _budget_lines(asked: Asked, demand: Demand, now: datetime) -> list[budgets.Line]:
+    """Raises CallRefused ("over_budget"), with what the call would have to be to fit."""
+    try:
+        return budgets.admit(asked.caller, demand.amount, now, past=asked.past)
+    except CallRefused as refused:
+        if refused.detail is not None:
+            thinking = (asked.request.thinking or {}).get("budget_tokens")
+            fits = demand.longest_within(
+                refused.detail.room,
+                refused.detail.measure,
+                least=LEAST_ANSWER + (thinking if isinstance(thinking, int) else 0),
+                most=asked.request.max_tokens - 1,
+            )
+            refused.detail = replace(refused.detail, fits=fits, bound_nano=demand.bound_nano)
+        raise

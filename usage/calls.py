@@ -26,7 +26,7 @@ from providers.resilience import Retries
 from providers.types import MessageRequest, StreamEvent, Usage
 
 from . import chains, context, known_models
-from .admission import Admitted, Asked, admit
+from .admission import Admitted, Asked
 from .asking import Asking
 from .attempt_ends import CallSettled, announce_settled
 from .attempt_ends import on_attempt_end as on_attempt_end
@@ -36,8 +36,9 @@ from .errors import CallRefused
 from .estimates import measure
 from .models import Hold
 from .open_calls import OpenCall, open_calls
-from .outlasting import all_done, outlast
+from .outlasting import all_done
 from .routes import Fallback, Route
+from .second_asks import let
 from .settlement import Settlement, settle
 from .writer import writer
 
@@ -51,7 +52,8 @@ class Call(AsyncIterator[StreamEvent]):
     Iterating raises ProviderError. `settlement` is there after leaving, unless the database did not answer.
 
     From the first event on, `route` is where the answer comes from, and `fallbacks` names the models that
-    were asked for before and did not answer; it is empty when the model asked for answers.
+    were asked for before and did not answer, or that a budget did not allow; it is empty when the model asked
+    for answers. With `may_shorten` the answer may be kept shorter than `max_tokens`, to fit into a budget.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Call(AsyncIterator[StreamEvent]):
         retries: Retries,
         only_account: str | None = None,
         without_thinking: MessageRequest | None = None,
+        may_shorten: bool = False,
     ) -> None:
         self.settlement: Settlement | None = None
         self._caller = caller
@@ -73,6 +76,8 @@ class Call(AsyncIterator[StreamEvent]):
         self._retries = retries
         self._only_account = only_account
         self._without_thinking = without_thinking
+        self._may_shorten = may_shorten
+        self._instead_of: list[Fallback] = []
         self._events: AsyncGenerator[StreamEvent, None] | None = None
         self._asking: Asking | None = None
         self._admitted: Admitted
@@ -88,11 +93,13 @@ class Call(AsyncIterator[StreamEvent]):
     @property
     def fallbacks(self) -> list[Fallback]:
         """The models that were asked for before the one that answers, in order."""
-        return self._asking.fallbacks if self._asking is not None else []
+        return self._instead_of + (self._asking.fallbacks if self._asking is not None else [])
 
     @property
     def whole(self) -> bool:
         """Whether the latest attempt was sent `request`, and not `without_thinking`."""
+        if self._instead_of and self._without_thinking is not None:
+            return False
         return self._asking is None or self._asking.whole
 
     @property
@@ -121,17 +128,18 @@ class Call(AsyncIterator[StreamEvent]):
             only_account=self._only_account,
             without_thinking=self._without_thinking,
         )
-        self._admitted, cancelled = await outlast(writer.submit(partial(admit, asked)))
+        through = await let(asked, may_shorten=self._may_shorten)
+        self._admitted, self._instead_of = through.admitted, through.instead_of
         self._asking = asking = Asking(
             self._admitted.ways,
             call_id=self._call_id,
             purpose=self._purpose,
             retries=self._retries,
-            without_thinking=self._without_thinking,
+            without_thinking=through.asked.without_thinking,
         )
         self._open = open_calls().add(self._admitted.hold.pk)
         self._open.attempts = asking.attempts
-        if cancelled:
+        if through.cancelled:
             await self._leave()
             raise asyncio.CancelledError
         return self

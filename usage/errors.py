@@ -8,19 +8,71 @@ Exception
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
 from uuid import UUID
 
 Code = Literal["no_credential", "unknown_model", "unknown_price", "over_budget", "not_allowed", "unsupported"]
 
 
-class CallRefused(Exception):
-    """Nothing was sent and nothing is held. `message` may be shown to the person and says what to do."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverBudget:
+    """Which limit a call does not fit into. `limit`, `used` (settled and held) and `needed` are in the
+    budget's measure: nano-dollars, requests or tokens.
 
-    def __init__(self, code: Code, message: str) -> None:
+    `subject` is the row of the budget that is full (BudgetPeriod.subject), `inherited_from` says for people
+    whose limit it is. `resets_at` is None where it never does. `cheaper_model` answers instead, "" where the
+    call is refused. `fits` is the longest answer (max_tokens) with which the call would fit, None where there
+    is none. `bound_nano` is the most that the call could have cost.
+    """
+
+    budget: UUID
+    subject: UUID
+    name: str
+    inherited_from: str
+    measure: str
+    period: str
+    limit: int
+    used: int
+    needed: int
+    resets_at: datetime | None
+    cheaper_model: str = ""
+    fits: int | None = None
+    bound_nano: int = 0
+
+    @property
+    def room(self) -> int:
+        """What is left, in the budget's measure."""
+        return max(0, self.limit - self.used)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is kept beside the sentence, for the page that shows it."""
+        return {
+            "budget": str(self.budget),
+            "subject": str(self.subject),
+            "name": self.name,
+            "inherited_from": self.inherited_from,
+            "measure": self.measure,
+            "period": self.period,
+            "limit": self.limit,
+            "used": self.used,
+            "needed": self.needed,
+            "resets_at": self.resets_at.isoformat() if self.resets_at else None,
+        }
+
+
+class CallRefused(Exception):
+    """Nothing was sent and nothing is held. `message` may be shown to the person and says what to do.
+
+    `detail` is there with "over_budget".
+    """
+
+    def __init__(self, code: Code, message: str, detail: OverBudget | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.detail = detail
 
 
 class DuplicateCall(Exception):

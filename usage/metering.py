@@ -56,6 +56,7 @@ def call(
     retries: Retries | None = None,
     only_account: str | None = None,
     without_thinking: MessageRequest | None = None,
+    may_shorten: bool = False,
 ) -> AbstractAsyncContextManager[Call]:
     """A call whose events are iterated inside `async with`; leaving it, however, closes and settles it.
 
@@ -66,6 +67,9 @@ def call(
     that account alone, and to accounts that the vendor has not named yet. `without_thinking` is the same
     request without it: what other accounts and fallback models are sent, and what is sent once more when the
     vendor does not take the thinking back. Without it such a call goes nowhere else.
+
+    With `may_shorten` a call that a strict budget has no room for is asked with the `max_tokens` that fit,
+    if that is an answer worth having; without it the request is sent as it is, or not at all.
     """
     return Call(
         caller,
@@ -75,6 +79,7 @@ def call(
         retries=retries or configured(request.model.partition("/")[0]),
         only_account=only_account,
         without_thinking=without_thinking,
+        may_shorten=may_shorten,
     )
 
 

@@ -20,8 +20,9 @@ from django.db import transaction
 
 from providers.types import Usage
 
-from . import rollup, rows
+from . import budgets, rollup, rows
 from .attempts import Attempt
+from .budget_periods import share_ledger
 from .clock import database_now, organisation_day
 from .models import Hold, LedgerLine, Outcome, Payer, Source, estimated_attempts
 from .pricing import Tariff, cost_nano
@@ -51,10 +52,14 @@ def settle(hold: Hold, attempts: Sequence[Attempt]) -> Settlement:
     with transaction.atomic():
         now = database_now()
         if _close(hold, now):
-            return _write(hold, [_line(hold, attempt, now) for attempt in attempts], [])
+            lines = [_line(hold, attempt, now) for attempt in attempts]
+            _write([hold], [(hold, lines)])
+            return _settlement(lines)
         Hold.objects.select_for_update().get(pk=hold.pk)  # later settlers queue here
         before = list(LedgerLine.objects.filter(call_id=hold.call_id).order_by("id"))
-        return _write(hold, _better(hold, attempts, before, now), before)
+        better = _better(hold, attempts, before, now)
+        _write([], [(hold, better)])
+        return _settlement([*before, *better])
 
 
 def settle_lost(call_id: UUID, seen: Usage | None) -> Settlement | None:
@@ -91,14 +96,18 @@ def sweep_some(moment: datetime) -> int | None:
     """
     expired = Hold.objects.filter(state=Hold.State.OPEN, renewed_until__lt=moment)
     found = list(expired.order_by("renewed_until")[:SWEEP_AT_ONCE])
-    settled = 0
     with transaction.atomic():
-        for hold in sorted(found, key=lambda hold: hold.pk):
-            closed_at = database_now()
-            if _close(hold, closed_at, expired_before=moment):
-                _write(hold, [_line(hold, lost, closed_at) for lost in _lost_attempts(hold, None)], [])
-                settled += 1
-    return settled if found else None
+        closed_at = database_now()
+        ours = [
+            hold
+            for hold in sorted(found, key=lambda hold: hold.pk)
+            if _close(hold, closed_at, expired_before=moment)
+        ]
+        _write(
+            ours,
+            [(hold, [_line(hold, lost, closed_at) for lost in _lost_attempts(hold, None)]) for hold in ours],
+        )
+    return len(ours) if found else None
 
 
 def _close(hold: Hold, now: datetime, *, expired_before: datetime | None = None) -> bool:
@@ -113,11 +122,16 @@ def _close(hold: Hold, now: datetime, *, expired_before: datetime | None = None)
     return rows.run(f"{statement} AND state = 'open' AND renewed_until < %s", moment, key, limit) == 1
 
 
-def _write(hold: Hold, lines: list[LedgerLine], before: list[LedgerLine]) -> Settlement:
+def _write(closed: Sequence[Hold], written: Sequence[tuple[Hold, Sequence[LedgerLine]]]) -> None:
+    """Writes the lines of each hold and moves what counts them: once in a transaction, for each counter locks
+    its rows in an order that all transactions share.
+    """
+    share_ledger()
+    lines = [line for _, mine in written for line in mine]
     for line in lines:
         rows.insert(line)
     rollup.add(lines)
-    return _settlement([*before, *lines])
+    budgets.settle(closed, written)
 
 
 def _lost_attempts(hold: Hold, seen: Usage | None) -> list[Attempt]:

@@ -1,11 +1,12 @@
-"""What calls cost and who pays: prices, holds, the append-only ledger and its daily roll-up; and what admins
-and imports say of models and addresses.
+"""What calls cost and who pays: prices, budgets, holds, the append-only ledger and its daily roll-up; and
+what admins and imports say of models and addresses.
 
 People, teams, conversations and runs are plain ids without foreign keys: a ledger line outlives what it
 speaks of. Money is integer nano-dollars; unit prices are integer pico-dollars per token ($1 per million
 tokens = 1,000,000).
 """
 
+from usage.models.budget import Budget, BudgetPeriod, LimitRequest
 from usage.models.daily import NOBODY, DailyUsage
 from usage.models.endpoint import Endpoint
 from usage.models.hold import Hold
@@ -16,6 +17,8 @@ from usage.models.price import Price
 
 __all__ = [
     "NOBODY",
+    "Budget",
+    "BudgetPeriod",
     "DailyUsage",
     "Endpoint",
     "FallbackChain",
@@ -23,6 +26,7 @@ __all__ = [
     "ImportedModel",
     "LedgerLine",
     "LedgerQuerySet",
+    "LimitRequest",
     "ModelOverride",
     "Outcome",
     "Payer",

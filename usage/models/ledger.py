@@ -151,6 +151,39 @@ class LedgerLine(Payer):
             models.Index(fields=["run"], name="ledger_run"),
             models.Index(fields=["conversation"], name="ledger_conversation"),
             models.Index(fields=["accounted_at"], name="ledger_moment"),
+            models.Index(fields=["provider", "model_asked", "accounted_at"], name="ledger_model"),
+            models.Index(
+                fields=["team", "accounted_at"], name="ledger_team", condition=Q(team__isnull=False)
+            ),
+            models.Index(
+                fields=["token", "accounted_at"], name="ledger_token", condition=Q(token__isnull=False)
+            ),
+            # All that reports add up of the few lines that did not complete: they need not read the lines.
+            models.Index(
+                fields=[
+                    "outcome",
+                    "accounted_at",
+                    "day",
+                    "user",
+                    "team",
+                    "token",
+                    "provider",
+                    "model_asked",
+                    "purpose",
+                    "credential_scope",
+                    "attempt",
+                    "line",
+                    "source",
+                    "error",
+                    "input_tokens",
+                    "output_tokens",
+                    "cache_read_input_tokens",
+                    "cache_creation_input_tokens",
+                    "cost_nano",
+                ],
+                name="ledger_unfinished",
+                condition=~Q(outcome="completed"),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,74 @@
+"""Letters about requests for more, where this server can send mail. One that fails is logged, no more."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.conf import settings
+from django.core import mail
+from django.urls import reverse
+
+from accounts.models import User
+
+from .budget_words import PER, limit_words
+from .models import LimitRequest
+
+log = logging.getLogger(__name__)
+
+
+def asked(request: LimitRequest) -> None:
+    """Tells every owner and admin that somebody asks; the letter leads to the page where it is decided."""
+    if not settings.EMAIL_CONFIGURED:
+        return
+    person, budget = User.objects.filter(pk=request.asked_by).first(), request.budget
+    who = person.display if person is not None else "Somebody"
+    lines = [
+        f"{who} asks for a higher limit: {budget.name}, {limit_words(budget.measure, budget.limit)} "
+        f"{PER[budget.period]}."
+    ]
+    if request.wanted is not None:
+        lines.append(f"Wished for: {limit_words(budget.measure, request.wanted)}.")
+    if request.reason:
+        lines.append(f"“{request.reason}”")
+    lines.append(
+        "Approve or refuse it here: "
+        + _address(reverse("usage:limit_requests") + f"#request-{request.pk}", "Manage, Budgets")
+    )
+    admins = User.objects.active().filter(role__in=(User.Role.OWNER, User.Role.ADMIN))
+    _send(f"{who} asks for more in {budget.name}", lines, admins.values_list("email", flat=True))
+
+
+def decided(request_id: UUID) -> None:
+    """Tells the person who asked what became of it."""
+    if not settings.EMAIL_CONFIGURED:
+        return
+    request = LimitRequest.objects.select_related("budget").get(pk=request_id)
+    person = User.objects.active().filter(pk=request.asked_by).first()
+    if person is None:
+        return
+    budget = request.budget
+    limit = f"{limit_words(budget.measure, budget.limit)} {PER[budget.period]}"
+    if request.state == LimitRequest.State.APPROVED:
+        subject = f"Approved: more in {budget.name}"
+        lines = [f"The limit of {budget.name} is {limit} now."]
+    else:
+        subject = f"Refused: more in {budget.name}"
+        lines = [f"The limit of {budget.name} stays at {limit}."]
+    if request.answer:
+        lines.append(f"“{request.answer}”")
+    lines.append("Your limits: " + _address(reverse("usage:mine"), "My usage"))
+    _send(subject, lines, [person.email])
+
+
+def _address(path: str, otherwise: str) -> str:
+    return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else f"in Parley, {otherwise}."
+
+
+def _send(subject: str, lines: list[str], to: Iterable[str]) -> None:
+    letters = [mail.EmailMessage(subject=subject, body="\n\n".join(lines), to=[address]) for address in to]
+    try:
+        mail.get_connection().send_messages(letters)
+    except Exception as error:  # whatever ails the mail server, what was asked or decided stands
+        log.warning("A letter about a request for more could not be sent: %s", error)

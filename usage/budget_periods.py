@@ -1,0 +1,176 @@
+"""The periods of budgets: when they begin and end, which of them a call counts in, and what is in them.
+
+A call counts in the period of its hold's moment, in every budget of its payer, also in one that is switched
+off or was made while the call ran: so a counter is the ledger's sum over the budget's scope and period, and
+nothing else. A row that is missing is opened with that sum. On PostgreSQL whoever opens one is alone with the
+ledger until the commit, and whoever writes lines shares it (`share_ledger`), so that no line is counted twice
+or never; SQLite has one writer at a time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from typing import Any, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from django.db.models import Count, F, Q, Sum
+
+from . import rows
+from .models import NOBODY, Budget, BudgetPeriod, Hold, LedgerLine
+
+LOCK = 0x5041524C4559  # of PostgreSQL's advisory locks
+TOKENS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+ONE_DAY = timedelta(days=1)
+
+
+class Window(NamedTuple):
+    """From a moment on to before another, UTC; no end: for ever."""
+
+    begins_at: datetime
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payee:
+    """Whose budgets a call counts in."""
+
+    user: UUID
+    team: UUID | None
+    project: UUID | None
+    token: UUID | None
+
+    @property
+    def scope(self) -> tuple[Any, ...]:
+        """The values for `scopes`."""
+        ids = (self.team, self.user, self.project, self.token)
+        return tuple(rows.prepared(Budget, "scope_id", found) for found in ids)
+
+
+def window(budget: Budget, moment: datetime) -> Window:
+    """The budget's period that this moment is in; days begin at midnight in its timezone."""
+    zone = ZoneInfo(budget.timezone)
+    day = moment.astimezone(zone).date()
+    if budget.period == Budget.Period.TOTAL:
+        return Window(_midnight(budget.created_at.astimezone(zone).date(), zone), None)
+    if budget.period == Budget.Period.MONTH:
+        first = day.replace(day=1)
+        after = (first + 31 * ONE_DAY).replace(day=1)
+    elif budget.period == Budget.Period.WEEK:
+        first = day - day.weekday() * ONE_DAY
+        after = first + 7 * ONE_DAY
+    else:
+        first, after = day, day + ONE_DAY
+    return Window(_midnight(first, zone), _midnight(after, zone))
+
+
+def opened(budget_id: UUID, subject: UUID, moment: datetime) -> UUID:
+    """The row of the period that this moment is in; made, with what the ledger has for it, if it is missing.
+
+    To be called in a transaction that has not locked any row yet.
+    """
+    if connection.vendor == "postgresql":
+        rows.first("SELECT pg_advisory_xact_lock(%s)", LOCK)
+    budget = Budget.objects.get(pk=budget_id)
+    span = window(budget, moment)
+    period, _ = BudgetPeriod.objects.get_or_create(
+        budget=budget,
+        subject=subject,
+        begins_at=span.begins_at,
+        defaults={"ends_at": span.ends_at, "settled": spent(budget, subject, span)},
+    )
+    return period.pk
+
+
+def share_ledger() -> None:
+    """Before lines are written: no period is opened until the transaction ends."""
+    if connection.vendor == "postgresql":
+        rows.first("SELECT pg_advisory_xact_lock_shared(%s)", LOCK)
+
+
+def counted_in(payee: Payee, moment: datetime) -> list[tuple[UUID, str]]:
+    """The periods that a call of this moment counts in, each with its budget's measure."""
+    at = rows.prepared(BudgetPeriod, "begins_at", moment)
+    nobody, user = (rows.prepared(BudgetPeriod, "subject", found) for found in (NOBODY, payee.user))
+    with connection.cursor() as cursor:
+        cursor.execute(_counted_in(), (user, nobody, at, at, *payee.scope))
+        return [(as_uuid(period), measure) for period, measure in cursor.fetchall()]
+
+
+def spent(budget: Budget, subject: UUID, span: Window) -> int:
+    """What the ledger says for this window, in the budget's measure. Reads every line of it."""
+    lines = LedgerLine.objects.filter(in_scope(budget, subject), accounted_at__gte=span.begins_at)
+    if span.ends_at is not None:
+        lines = lines.filter(accounted_at__lt=span.ends_at)
+    if budget.measure == Budget.Measure.MONEY:
+        total = lines.aggregate(total=Sum("cost_nano"))["total"]
+    elif budget.measure == Budget.Measure.REQUESTS:
+        total = lines.aggregate(total=Count("id", filter=Q(attempt=1, line=0)))["total"]
+    else:
+        total = lines.aggregate(total=Sum(sum((F(name) for name in TOKENS[1:]), F(TOKENS[0]))))["total"]
+    return int(total or 0)
+
+
+def amount_of(line: LedgerLine, measure: str) -> int:
+    """What a line adds to a counter of this measure; the same as `spent`."""
+    if measure == Budget.Measure.MONEY:
+        return line.cost_nano
+    if measure == Budget.Measure.REQUESTS:
+        return int(line.attempt == 1 and line.line == 0)
+    return sum(getattr(line, name) for name in TOKENS)
+
+
+def held(period_id: UUID) -> int:
+    """What the open holds say for this row, in the budget's measure. Reads every open hold."""
+    taken = Hold.objects.filter(state=Hold.State.OPEN).values_list("budget_lines", flat=True)
+    return sum(line["amount"] for lines in taken for line in lines if line["period"] == str(period_id))
+
+
+def in_scope(budget: Budget, subject: UUID) -> Q:
+    """Which ledger lines and holds a row of the budget counts."""
+    match budget.scope:
+        case Budget.Scope.ORGANISATION:
+            return Q()
+        case Budget.Scope.MEMBER:
+            return Q(team=budget.scope_id, user=subject)
+        case Budget.Scope.PERSON:
+            return Q(user=budget.scope_id)
+    return Q(**{budget.scope: budget.scope_id})
+
+
+def as_uuid(value: UUID | str) -> UUID:
+    """An id as one database or the other returns it."""
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def scopes() -> str:
+    """The budgets of a payee, as SQL over `b`; its values are those of Payee.scope."""
+    scope, scope_id = (f"b.{rows.quoted(name)}" for name in ("scope", "scope_id"))
+    kinds = (("team", "member"), ("person",), ("project",), ("token",))
+    of_ids = (
+        f"({scope} IN ({', '.join(repr(str(kind)) for kind in kind_group)}) AND {scope_id} = %s)"
+        for kind_group in kinds
+    )
+    return f"({scope} = 'organisation' OR {' OR '.join(of_ids)})"
+
+
+def in_force() -> str:
+    """The row of `b` at a moment, as SQL over `p`; its values: the person, NOBODY, the moment twice."""
+    return (
+        "p.budget_id = b.id AND p.subject = CASE WHEN b.scope = 'member' THEN %s ELSE %s END "
+        "AND p.begins_at <= %s AND (p.ends_at IS NULL OR p.ends_at > %s)"
+    )
+
+
+@cache
+def _counted_in() -> str:
+    budgets, periods = (rows.quoted(model._meta.db_table) for model in (Budget, BudgetPeriod))
+    return f"SELECT p.id, b.measure FROM {budgets} b JOIN {periods} p ON {in_force()} WHERE {scopes()}"  # noqa: S608
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    """The moment at which the day begins there, UTC; where clocks skip midnight, that of the skip."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
