@@ -1,11 +1,27 @@
-"""The pages of Manage that are about models and their health."""
+"""The pages of Manage that are about models, their health and what they cost, and everybody's own usage."""
 
 from django.urls import path
 
-from .views import endpoints, health, models
+from .views import budgets, endpoints, health, models, usage
 
 app_name = "usage"
 urlpatterns = [
+    path("manage/budgets/", budgets.budgets, name="budgets"),
+    path("manage/budgets/new/", budgets.new_budget, name="new_budget"),
+    path("manage/budgets/requests/", budgets.limit_requests, name="limit_requests"),
+    path("manage/budgets/requests/<uuid:request_id>/", budgets.decide_request, name="decide_request"),
+    path("manage/budgets/<uuid:budget>/", budgets.budget, name="budget"),
+    path("manage/budgets/<uuid:budget>/switch/", budgets.switch_budget, name="switch_budget"),
+    path("usage/more/", budgets.ask_for_more, name="ask_for_more"),
+    path("usage/", usage.mine, name="mine"),
+    path("usage.csv", usage.mine_csv, name="mine_csv"),
+    path("usage/calls/", usage.my_calls, name="my_calls"),
+    path("usage/calls/<uuid:call_id>/", usage.my_call, name="my_call"),
+    path("manage/overview/", usage.overview, name="overview"),
+    path("manage/usage/", usage.usage, name="usage"),
+    path("manage/usage.csv", usage.usage_csv, name="usage_csv"),
+    path("manage/usage/calls/", usage.calls, name="calls"),
+    path("manage/usage/calls/<uuid:call_id>/", usage.call, name="call"),
     path("manage/health/", health.health, name="health"),
     path("manage/health/try/", health.try_now, name="try_now"),
     path("manage/models/", models.models, name="models"),

@@ -10,6 +10,12 @@ SONNET = "/manage/models/of/anthropic/claude-sonnet-5-5"
 
 
 def manage_pages(album: Album) -> None:
+    album.shoot("my-usage", "/usage/")
+    album.shoot("manage-overview", "/manage/overview/")
+    album.shoot("manage-usage", "/manage/usage/")
+    album.shoot("manage-budgets", "/manage/budgets/")
+    album.shoot("manage-budget-new", "/manage/budgets/new/")
+    album.shoot("manage-budget-requests", "/manage/budgets/requests/")
     album.shoot("manage-keys", "/manage/keys/")
     album.shoot("manage-keys-add", "/manage/keys/add/")
     album.shoot("manage-keys-enter", "/manage/keys/add/azure/client/")

@@ -147,9 +147,8 @@ def test_the_page_asks_the_database_as_often_for_many_rows_as_for_few(
         for _ in range(3):
             line(credential=one.pk, credential_scope="organisation")
             failed(credential=one.pk, credential_scope="organisation")
-    with django_assert_num_queries(
-        8
-    ):  # session, person, organisation ×1; figures, faults, holds, keys; calls
+    # session, person, organisation, waiting requests; figures, faults, holds, keys; calls
+    with django_assert_num_queries(9):
         shown(manager, provider="anthropic", key=str(one.pk))
 
 

@@ -103,7 +103,7 @@ def test_the_page_takes_few_queries_however_many_models(
 ) -> None:
     client = signed_in(owner)
     page(client, "/manage/models/")
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(8):
         page(client, "/manage/models/?provider=azure")
 
 

@@ -1,0 +1,86 @@
+"""Figures of reports as text, and the lines of the ledger as people read them. Integers in, text out."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from django import template
+
+from ..models import LedgerLine, Source
+from ..report_csv import exact as exact_dollars
+from ..report_forms import narrowing, query
+from ..report_names import Name, plain_name
+
+register = template.Library()
+
+
+@register.filter
+def exact(nano: int) -> str:
+    """Nano-dollars as dollars, exactly: "1284.070000000"."""
+    return exact_dollars(nano)
+
+
+@register.filter
+def share(part: float | None) -> str:
+    """From 0 to 1 as per cent with one decimal; "–" where there is none."""
+    return "–" if part is None else f"{part * 100:.1f} %"
+
+
+@register.filter
+def share_of(part: int, whole: int) -> str:
+    """A part of a whole as per cent; "–" of nothing."""
+    return "–" if whole <= 0 else f"{part * 100 / whole:.1f} %"
+
+
+@register.filter
+def named(value: Any, grouping: str) -> Name:
+    """The name of a value that needs no look into the database: a model, a purpose, a provider …"""
+    return plain_name(grouping, value)
+
+
+@register.filter
+def ref(line: LedgerLine) -> str:
+    """The model that a line's call asked for, with its provider."""
+    return f"{line.provider}/{line.model_asked}"
+
+
+@register.filter
+def kind(line: LedgerLine) -> str:
+    """What sets a line apart from the first one of a call, or from the vendor's own numbers."""
+    words = [f"attempt {line.attempt}"] if line.attempt > 1 else []
+    if line.source == Source.CORRECTED:
+        words.append("correction")
+    elif line.line:
+        words.append("raised estimate")
+    elif line.source == Source.ESTIMATED:
+        words.append("estimated")
+    return ", ".join(words)
+
+
+@register.simple_tag
+def only(asked: Any, by: tuple[str, ...], key: tuple[Any, ...]) -> str:
+    """The address's query that leaves one group of a report, with the days spelt out."""
+    parts: dict[str, Any] = {}
+    for grouping, value in zip(by, key, strict=True):
+        parts |= narrowing(grouping, value)
+    return str(asked.days_query(**parts))
+
+
+@register.simple_tag
+def sorted_by(asked: Any, column: str) -> str:
+    """The address's query of the same report, sorted by a column."""
+    return str(asked.query(sort="" if column == "cost" else column))
+
+
+@register.simple_tag
+def on_day(asked: Any, day: date) -> str:
+    """The address's query that leaves one day of a report; of everything where there is no asked."""
+    parts = narrowing("day", day)
+    return str(asked.days_query(**parts)) if asked else query(parts)
+
+
+@register.simple_tag
+def between(first: date, last: date, grouping: str = "", value: Any = "") -> str:
+    """The query of some days, and of one group in them."""
+    return query({"period": "own", "from": first, "to": last, **({grouping: value} if grouping else {})})

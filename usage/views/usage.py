@@ -1,0 +1,250 @@
+"""Usage: what was spent on what, for admins of everybody and for each person of their own calls; the
+overview for admins.
+
+Every figure opens the ledger's lines that it stands for: `calls` with the figure's filters, then one call.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, cast
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.models import User
+from accounts.rights import admins_only, manage_page
+
+from .. import budget_view, overrides, report_csv, report_overview, report_rows, report_tables
+from ..clock import organisation_day
+from ..models import LedgerLine
+from ..report_chart import chart
+from ..report_forms import LONGEST, LONGEST_PAGE, PERIODS, Asked, ReportForm, period
+from ..report_names import HEADINGS, Names, model_name
+from ..reports import Filters, Sums, sums, total
+
+OWN = ("team", "token", "model", "purpose")  # what a person may filter and group their own usage by
+BEHIND = {"person": "user", "team": "team", "token": "token"}
+
+
+@require_safe
+@admins_only
+def overview(request: HttpRequest) -> HttpResponse:
+    """What the organisation spends now, and where that leads."""
+    now = timezone.now()
+    overrides.known()
+    seen = report_overview.overview(organisation_day(now), now)
+    names = Names(people=[key[0] for key, _ in seen.by_person], teams=[key[0] for key, _ in seen.by_team])
+    layers = report_tables.layers_of(seen.of_models, lambda ref: model_name(ref).text)
+    month = seen.of(seen.month)
+    context = {
+        "seen": seen,
+        "month": month,
+        "week": seen.of(seen.week),
+        "chart": chart(seen.month, layers, seen.ahead),
+        "tops": [
+            (grouping, heading, [(key[0], names.name(grouping, key[0]), found) for key, found in groups])
+            for grouping, heading, groups in (
+                ("person", "People", seen.by_person),
+                ("team", "Teams", seen.by_team),
+                ("model", "Models", seen.by_model),
+            )
+        ],
+        "budgets": budget_view.shown()[: report_overview.TOP],
+        "zone": settings.TIME_ZONE,
+        "now": now,
+    }
+    return manage_page(request, "manage/overview.html", context, here="overview")
+
+
+@require_safe
+@admins_only
+def usage(request: HttpRequest) -> HttpResponse:
+    """Everybody's usage. In the address: the fields of ReportForm."""
+    return _report(request, "manage/usage.html", _form(request), here="usage")
+
+
+@require_safe
+@never_cache
+@login_required
+def mine(request: HttpRequest) -> HttpResponse:
+    """The person's own usage."""
+    person, today = cast(User, request.user), organisation_day(timezone.now())
+    week, month = period("week", today), period("month", today)
+    begin = min(week.first, month.first)
+    by_day = sums(Filters(first=begin, last=today, person=person.pk), ("day",))
+    spans = [
+        (name, first, today, sum((found for key, found in by_day.items() if key[0] >= first), Sums()))
+        for name, first in (("Today", today), ("This week", week.first), ("This month", month.first))
+    ]
+    extra = {"spans": spans, "budgets": budget_view.own(person)}
+    return _report(request, "usage/mine.html", _form(request, OWN), here="mine", fixed=person.pk, extra=extra)
+
+
+@require_safe
+@admins_only
+def usage_csv(request: HttpRequest) -> HttpResponse:
+    """The report of the same address as a file."""
+    return _file(_form(request, longest=LONGEST))
+
+
+@require_safe
+@never_cache
+@login_required
+def mine_csv(request: HttpRequest) -> HttpResponse:
+    return _file(_form(request, OWN, longest=LONGEST), cast(User, request.user).pk)
+
+
+@require_safe
+@admins_only
+def calls(request: HttpRequest) -> HttpResponse:
+    """The ledger's lines behind a figure. In the address: its filters, and `after` for older ones."""
+    return _lines(request, _form(request), here="usage")
+
+
+@require_safe
+@never_cache
+@login_required
+def my_calls(request: HttpRequest) -> HttpResponse:
+    return _lines(request, _form(request, OWN), here="mine", fixed=cast(User, request.user).pk)
+
+
+@require_safe
+@admins_only
+def call(request: HttpRequest, call_id: UUID) -> HttpResponse:
+    """One call: its attempts and corrections, without what was said in it."""
+    return _call(request, report_rows.call(call_id), here="usage")
+
+
+@require_safe
+@never_cache
+@login_required
+def my_call(request: HttpRequest, call_id: UUID) -> HttpResponse:
+    return _call(request, report_rows.call(call_id, cast(User, request.user).pk), here="mine")
+
+
+def _report(
+    request: HttpRequest,
+    template: str,
+    form: ReportForm,
+    *,
+    here: str,
+    fixed: UUID | None = None,
+    extra: dict[str, Any] | None = None,
+) -> HttpResponse:
+    context: dict[str, Any] = {**_frame(form), **(extra or {})}
+    if form.is_valid():
+        overrides.known()
+        asked = form.asked()
+        filters = _filters(asked, fixed)
+        table = report_tables.table(asked, filters)
+        layer = HEADINGS.get(report_tables.layer(asked), "")
+        title = f"Cost per day{f' by {layer.lower()}' if layer else ''}"
+        context |= {
+            "asked": asked,
+            "table": table,
+            "table_title": f"By {' and '.join(table.headings).lower()}",
+            "chart": report_tables.drawn(asked, filters, table),
+            "chart_title": title,
+            "choices": report_tables.choices(asked, filters),
+        }
+    return manage_page(request, template, context, here=here, status=200 if form.is_valid() else 422)
+
+
+def _file(form: ReportForm, fixed: UUID | None = None) -> HttpResponse:
+    if not form.is_valid():
+        return HttpResponse("\n".join(form.problems), status=422, content_type="text/plain; charset=utf-8")
+    overrides.known()
+    asked = form.asked()
+    table = report_tables.table(asked, _filters(asked, fixed))
+    text = report_csv.table(table.by, ((row.names, row.ids, row.sums) for row in table.rows))
+    response = HttpResponse(text, content_type="text/csv; charset=utf-8")
+    name = f"usage-{asked.period.first}-to-{asked.period.end}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _lines(request: HttpRequest, form: ReportForm, *, here: str, fixed: UUID | None = None) -> HttpResponse:
+    context: dict[str, Any] = {**_frame(form), "after": request.GET.get("after", "")}
+    if form.is_valid():
+        overrides.known()
+        asked = form.asked()
+        filters = _filters(asked, fixed)
+        try:
+            page = report_rows.page(filters, context["after"])
+        except report_rows.NoSuchPlace:
+            raise Http404 from None
+        context |= {
+            "asked": asked,
+            "page": page,
+            "rows": _with_names(page.lines),
+            "total": total(filters),
+            "chosen": _chosen(asked),
+            "most": report_rows.PAGE,
+        }
+    return manage_page(
+        request, "usage/calls.html", context, here=here, status=200 if form.is_valid() else 422
+    )
+
+
+def _call(request: HttpRequest, found: report_rows.OneCall | None, *, here: str) -> HttpResponse:
+    if found is None:
+        raise Http404
+    overrides.known()
+    names = _names(found.lines[:1])
+    who = {
+        HEADINGS[name]: names.name(name, getattr(found.first, column))
+        for name, column in BEHIND.items()
+        if getattr(found.first, column) is not None and (name != "person" or here != "mine")
+    }
+    context = {"call": found, "who": who.items(), "zone": settings.TIME_ZONE}
+    return manage_page(request, "usage/call.html", context, here=here)
+
+
+def _form(
+    request: HttpRequest, only: tuple[str, ...] = tuple(HEADINGS), *, longest: int = LONGEST_PAGE
+) -> ReportForm:
+    return ReportForm(request.GET, today=_today(), only=only, longest=longest)
+
+
+def _today() -> date:
+    return organisation_day(timezone.now())
+
+
+def _filters(asked: Asked, fixed: UUID | None) -> Filters:
+    return asked.filters(**({} if fixed is None else {"person": fixed}))
+
+
+def _frame(form: ReportForm) -> dict[str, Any]:
+    return {"form": form, "periods": PERIODS.items(), "zone": settings.TIME_ZONE, "now": timezone.now()}
+
+
+def _names(lines: Any) -> Names:
+    return Names(
+        people={line.user for line in lines},
+        teams={line.team for line in lines if line.team},
+        tokens={line.token for line in lines if line.token},
+    )
+
+
+def _with_names(lines: list[LedgerLine]) -> list[tuple[LedgerLine, Any]]:
+    """Each line with its person's name."""
+    names = Names(people={line.user for line in lines})
+    return [(line, names.name("person", line.user)) for line in lines]
+
+
+def _chosen(asked: Asked) -> list[tuple[str, str, str]]:
+    """What the list is narrowed to: heading, name, and the address without it."""
+    narrowed = asked.narrowed
+    by = tuple(narrowed)
+    names = Names.of(by, [tuple(narrowed.values())])
+    headings = {"outcome": "Outcome", **HEADINGS}
+    return [
+        (headings[name], names.name(name, value).whole, asked.days_query(**{name: ""}))
+        for name, value in narrowed.items()
+    ]
