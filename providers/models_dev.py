@@ -239,15 +239,20 @@ def _prices(entry: Entry, base: ModelSpec, day: date, source: str) -> tuple[Pric
 
 
 def _tier(cost: _Cost, old: Price | None) -> LongContext | None:
-    """The tier that the file names first; the one that is known where it names none."""
+    """The lowest tier whose size the file says; the one that is known where it names none.
+
+    The field of older files, context_over_200k, says no size whatever its name: the tiers of most models
+    begin elsewhere. It counts from the size that is known of the model, else from the one in its name, the
+    lowest that is usual.
+    """
+    known = old.long_context if old is not None else None
     named: list[tuple[int, _Rates]] = [
         (tier.tier.size, tier)
         for tier in cost.tiers or ()
         if tier.tier is not None and tier.tier.type == "context" and tier.tier.size
     ]
-    if cost.context_over_200k is not None:
-        named.append((OVER_200K, cost.context_over_200k))
-    known = old.long_context if old is not None else None
+    if cost.context_over_200k is not None and not named:
+        named.append((known.threshold if known is not None else OVER_200K, cost.context_over_200k))
     for threshold, rates in sorted(named, key=lambda one: one[0]):
         if rates.input and rates.output:
             return LongContext(threshold=threshold, **msgspec.structs.asdict(_rates(rates, known)))

@@ -170,7 +170,9 @@ def usage_of(vendor: Json, names: tuple[str, str], details: tuple[str, str]) -> 
     written = _first(of_prompt.get("cache_write_tokens"))
     usage: Json = {}
     if prompt is not None:
-        usage["input_tokens"] = max(0, prompt - (read or 0) - (written or 0))
+        fresh = prompt - (read or 0) - (written or 0)
+        if fresh >= 0:  # more cached than sent is no count of what was fresh, and so not nothing
+            usage["input_tokens"] = fresh
     if read is not None:
         usage["cache_read_input_tokens"] = read
     if written is not None:

@@ -86,7 +86,8 @@ class Usage:
     `cache_creation_input_tokens` counts every cache write and is never below the sum of its two parts; it is
     above it when the vendor has told the lifetime (5 minutes, 1 hour) of some writes only. `output_tokens`
     includes thinking. `doubtful` names the counts that were missing though they must be there, or were no
-    possible count.
+    possible count. `steps` are parts of these numbers that the vendor bills as requests of their own; what is
+    left of the numbers is the request itself. No vendor's object is read into it here.
     """
 
     input_tokens: int = 0
@@ -102,6 +103,7 @@ class Usage:
     speed: str | None = None
     inference_geo: str | None = None
     doubtful: frozenset[str] = frozenset()
+    steps: "tuple[Usage, ...]" = ()
 
     @property
     def estimated(self) -> bool:

@@ -22,8 +22,9 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from providers.types import StreamEvent, Usage
+from providers.types import Json, StreamEvent, Usage
 
+from . import iterations
 from .estimates import likely_tokens, text_bytes
 from .models import Outcome, Source
 
@@ -47,6 +48,7 @@ STORED = (
     "text_bytes",
     "thinking_bytes",
     "thinking_seconds",
+    "steps",
     "searches",
     "result_bytes",
     "model_served",
@@ -81,6 +83,7 @@ class Attempt:
     text_bytes: int = 0
     thinking_bytes: int = 0
     thinking_seconds: float = 0.0
+    steps: list[Json] = field(default_factory=list)  # billed beside the usage, each a usage object
     searches: int = 0
     result_bytes: int = 0
     stop_reason: str = ""
@@ -162,9 +165,11 @@ class Attempt:
         """
         if self.free:
             return Usage(), Source.REPORTED
-        usage = self._lifetimes(hour_cache)
+        usage = _lifetimes(self.usage, hour_cache)
+        steps = [_lifetimes(Usage.from_json(step), hour_cache) for step in self.steps]
         if self.final and not usage.doubtful:
-            return usage, Source.REPORTED
+            guessed = any(step.doubtful for step in steps)
+            return iterations.with_steps(usage, steps), Source.ESTIMATED if guessed else Source.REPORTED
         changes: dict[str, Any] = {}
         if not self.final or "output_tokens" in usage.doubtful:
             thinking = max(likely_tokens(self.thinking_bytes), round(self._thinking_so_far() * output_rate))
@@ -175,7 +180,7 @@ class Attempt:
         missing = max(0, prompt_tokens - prompt) if usage.doubtful & PROMPT_COUNTS else 0
         read = 0 if self.final else likely_tokens(self.result_bytes)
         changes["input_tokens"] = usage.input_tokens + missing + read
-        return replace(usage, **changes), Source.ESTIMATED
+        return iterations.with_steps(replace(usage, **changes), steps), Source.ESTIMATED
 
     def to_json(self) -> dict[str, Any]:
         """What a hold stores, so that another process can settle this attempt."""
@@ -193,7 +198,7 @@ class Attempt:
         self.began = True
         self.model_served = str(message.get("model") or "")[:200]
         self.request_id = str(message.get("id") or "")[:200]
-        self.usage = self.usage.merge(message.get("usage"))
+        self._count(message.get("usage"))
         if (
             message.get("stop_reason") is not None
         ):  # it is whole already: only programmatic tool calls begin so
@@ -224,8 +229,15 @@ class Attempt:
         usage, stop_reason = event.get("usage"), event["delta"].get("stop_reason")
         self.stop_reason = str(stop_reason or self.stop_reason)
         if isinstance(usage, dict) and usage.get("output_tokens") is not None:
-            self.usage = self.usage.merge(usage)
+            self._count(usage)
             self._ended(stop_reason)
+
+    def _count(self, usage: Any) -> None:
+        """Takes in the latest counts; what they leave out stays as it was."""
+        self.usage = self.usage.merge(usage)
+        steps = iterations.beside(usage)
+        if steps is not None:
+            self.steps = steps
 
     def _ended(self, stop_reason: Any) -> None:
         self.final = True
@@ -233,10 +245,11 @@ class Attempt:
         if "output_tokens" not in self.usage.doubtful:
             self.counted_output = self.usage.output_tokens
 
-    def _lifetimes(self, hour_cache: bool) -> Usage:
-        usage = self.usage
-        known = usage.cache_creation_5m + usage.cache_creation_1h
-        rest = max(0, usage.cache_creation_input_tokens - known)
-        if hour_cache:
-            return replace(usage, cache_creation_1h=usage.cache_creation_1h + rest)
-        return replace(usage, cache_creation_5m=usage.cache_creation_5m + rest)
+
+def _lifetimes(usage: Usage, hour_cache: bool) -> Usage:
+    """This usage with a lifetime for every cache write."""
+    known = usage.cache_creation_5m + usage.cache_creation_1h
+    rest = max(0, usage.cache_creation_input_tokens - known)
+    if hour_cache:
+        return replace(usage, cache_creation_1h=usage.cache_creation_1h + rest)
+    return replace(usage, cache_creation_5m=usage.cache_creation_5m + rest)

@@ -79,6 +79,11 @@ def listed(spec: ModelSpec, at: datetime) -> Tariff | None:
     price = spec.price_on(at.astimezone(UTC).date())
     if price is None or not (spec.demo or (price.input and price.output)):
         return None
+    return of_catalogue(price, source="demo" if spec.demo else f"catalogue {price.valid_from}")
+
+
+def of_catalogue(price: catalogue.Price, *, source: str) -> Tariff:
+    """A price as the catalogue and imports write it, as a tariff."""
     long_context = price.long_context
     return Tariff(
         rates=_rates(price),
@@ -88,7 +93,7 @@ def listed(spec: ModelSpec, at: datetime) -> Tariff | None:
         web_search_per_1000_nano=price.web_search_per_1000_nano,
         batch_percent=price.batch_percent,
         geo_us_percent=price.geo_us_percent,
-        source="demo" if spec.demo else f"catalogue {price.valid_from}",
+        source=source,
     )
 
 

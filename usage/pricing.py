@@ -7,6 +7,7 @@ Anthropic's pricing page and its Messages API reference are the source of these 
 - Above the long-context threshold (strictly) the whole request is priced at the second rates, output too.
 - Cache writes for an hour have a price of their own; a write without a known lifetime counts as five minutes
   (see usage.attempts for streams).
+- Requests that the vendor made within the call (usage.iterations) are priced each by its own size.
 - Web searches are paid per use, outside the token modifiers (batch, geography). Fetches are paid by their
   tokens.
 """
@@ -21,6 +22,15 @@ from providers.types import Usage
 
 PICO_PER_NANO = 1000
 PERCENT = 100
+# The counts of tokens that are priced.
+TOKENS = (
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "cache_creation_5m",
+    "cache_creation_1h",
+)
 # Nano-dollars for a thousand searches where no price is listed: Anthropic's price, so that none is ever free.
 UNLISTED_SEARCHES = 10_000_000_000
 
@@ -107,23 +117,36 @@ class Tariff:
 
 def cost_nano(usage: Usage, tariff: Tariff) -> int:
     """The cost of this usage in nano-dollars: an exact sum, rounded half up once."""
-    hour = usage.cache_creation_1h
-    five_minutes = max(usage.cache_creation_5m, usage.cache_creation_input_tokens - hour)
-    prompt = usage.input_tokens + usage.cache_read_input_tokens + five_minutes + hour
-    rates = tariff.rates_for(prompt_tokens=prompt, speed=usage.speed or tariff.asked_speed)
-    pico = (
-        usage.input_tokens * rates.input
-        + usage.output_tokens * rates.output
-        + usage.cache_read_input_tokens * rates.cache_read
-        + five_minutes * rates.cache_write_5m
-        + hour * rates.cache_write_1h
-    )
+    speed = usage.speed or tariff.asked_speed
+    pico = sum(_pico(request, tariff, speed) for request in (_without_steps(usage), *usage.steps))
     batch, geo = tariff.percent(usage)
     # One common denominator: percent × percent × pico per nano for tokens, a thousand searches for searches.
     parts = PERCENT * PERCENT * PICO_PER_NANO
     tokens = pico * batch * geo
     searches = usage.web_search_requests * tariff.searches_nano * (parts // 1000)
     return _divided_half_up(tokens + searches, parts)
+
+
+def _pico(usage: Usage, tariff: Tariff, speed: str) -> int:
+    """One request's tokens in pico-dollars, before the factors."""
+    hour = usage.cache_creation_1h
+    five_minutes = max(usage.cache_creation_5m, usage.cache_creation_input_tokens - hour)
+    prompt = usage.input_tokens + usage.cache_read_input_tokens + five_minutes + hour
+    rates = tariff.rates_for(prompt_tokens=prompt, speed=speed)
+    return (
+        usage.input_tokens * rates.input
+        + usage.output_tokens * rates.output
+        + usage.cache_read_input_tokens * rates.cache_read
+        + five_minutes * rates.cache_write_5m
+        + hour * rates.cache_write_1h
+    )
+
+
+def _without_steps(usage: Usage) -> Usage:
+    if not usage.steps:
+        return usage
+    sums = {name: sum(getattr(step, name) for step in usage.steps) for name in TOKENS}
+    return replace(usage, steps=(), **{name: getattr(usage, name) - sums[name] for name in TOKENS})
 
 
 def upper_bound_nano(

@@ -98,7 +98,7 @@ def _counts(usage: Json, prompt: str, output: str, details: Json | None) -> Json
     written = (details or {}).get("cache_write_tokens") or 0
     total = usage.get(prompt)
     return {
-        "input": None if total is None else max(0, total - read - written),
+        "input": None if total is None or total < read + written else total - read - written,
         "output": usage.get(output),
         "cache_read": read,
         "cache_write": written,

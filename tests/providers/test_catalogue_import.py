@@ -100,6 +100,20 @@ def test_tiers_come_in_both_spellings() -> None:
     assert price.long_context.threshold == 272_000
 
 
+def test_a_size_that_is_said_wins_over_the_name_of_the_old_field() -> None:
+    """T35: context_over_200k is the tier of other sizes too."""
+    over = {"input": 2.5, "output": 15}
+    tier = {**over, "tier": {"type": "context", "size": 272000}}
+    cost = {"input": 1.25, "output": 10, "context_over_200k": over, "tiers": [tier]}
+    known = merged(cost=cost)
+    assert known.prices[0].long_context is not None
+    assert known.prices[0].long_context.threshold == 272_000
+    dearer = {"input": 1.25, "output": 10, "context_over_200k": {"input": 3, "output": 15}}
+    price = merged(known, cost=dearer).prices[-1]
+    assert price.long_context is not None
+    assert (price.long_context.threshold, price.long_context.input) == (272_000, 3_000_000)
+
+
 def test_models_that_do_not_answer_in_text_are_passed_over() -> None:
     assert models_dev.read(file(MODEL | {"modalities": {"input": ["text"], "output": ["audio"]}})) == {}
 

@@ -283,7 +283,7 @@ USAGES: list[tuple[Json, Json]] = [
     ),
     (
         {"prompt_tokens": 9, "completion_tokens": 5, "prompt_tokens_details": {"cached_tokens": 20}},
-        {"input_tokens": 0, "cache_read_input_tokens": 20, "output_tokens": 5},
+        {"cache_read_input_tokens": 20, "output_tokens": 5},
     ),
     (
         {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 21, "reasoning_tokens": 7},
