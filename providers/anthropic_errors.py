@@ -5,11 +5,8 @@ Its code decides before its type, and its words only where the vendor gives neit
 long, and thinking that belongs elsewhere, are `invalid_request_error` like everything else that is wrong.
 """
 
-import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from providers.access import MASK, Access
@@ -31,8 +28,8 @@ from providers.errors import (
     from_error_object,
 )
 from providers.types import Json, StreamEvent
+from providers.waits import retry_after
 
-LONGEST_WAIT = 24 * 3600.0  # seconds; a longer one is a mistake or an attack
 ID_LENGTH = 100
 
 _BY_STATUS: dict[int, type[ProviderError]] = {
@@ -115,36 +112,11 @@ def masked(text: str, access: Access) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: `retry-after-ms`, else `retry-after` as a number or an HTTP date; at most a day."""
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        text = headers.get(name, "").strip()
-        if not text:
-            continue
-        try:
-            seconds = float(text) * scale
-        except ValueError:
-            seconds = _until(text)
-        if math.isfinite(seconds) and seconds >= 0:
-            return min(seconds, LONGEST_WAIT)
-    return None
-
-
 def request_id(value: Any) -> str | None:
     """The vendor's id of a call, when what it sent can be one."""
     if isinstance(value, str) and value.isprintable() and 0 < len(value) <= ID_LENGTH:
         return value
     return None
-
-
-def _until(date: str) -> float:
-    try:
-        moment = parsedate_to_datetime(date)
-    except ValueError:
-        return math.nan
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _typed(error: Json, access: Access, facts: Json) -> ProviderError:

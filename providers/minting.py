@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from providers.access import Access, Secret
-from providers.anthropic_errors import retry_after
 from providers.cleaning import decode
 from providers.errors import (
     AuthenticationError,
@@ -26,6 +25,7 @@ from providers.errors import (
 from providers.oauth_tokens import masked
 from providers.transport import Timeouts, Transport
 from providers.types import Json
+from providers.waits import retry_after
 
 ANSWER_BYTES = 1024 * 1024
 TOKEN_LENGTH = 16 * 1024

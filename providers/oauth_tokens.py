@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 import msgspec
 
 from providers.access import MASK, Secret
-from providers.anthropic_errors import retry_after
 from providers.cleaning import clean_text, decode
 from providers.errors import (
     ConnectionFailed,
@@ -28,6 +27,7 @@ from providers.errors import (
 from providers.oauth import ClientRefused, Declined, Grant, Lapsed, LoginNeeded, OAuthClient, Unanswered
 from providers.transport import Timeouts, Transport, transport
 from providers.types import Json
+from providers.waits import retry_after
 
 ANSWER_BYTES = 1024 * 1024
 TEXT_LENGTH = 256

@@ -5,11 +5,8 @@ type, then the status; compatible servers often send the status alone, or no JSO
 shown to people, because it says what to mend; a secret that it echoes is masked.
 """
 
-import math
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from providers.access import MASK, Secret
@@ -32,8 +29,8 @@ from providers.errors import (
 )
 from providers.heard import Limits
 from providers.types import LARGEST_COUNT, Json
+from providers.waits import LONGEST_WAIT, retry_after, span
 
-LONGEST_WAIT = 24 * 3600.0  # seconds; a longer one is a mistake or an attack
 ID_LENGTH = 100
 
 # Code or type of an error, in lower case.
@@ -99,8 +96,6 @@ _KEY = re.compile(
     r"\bey[\w-]{16,}\.[\w-]{8,}\.[\w-]*|\bBearer\s+\S{16,}",
     re.IGNORECASE,
 )
-_SPAN = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
-_SECONDS = (86400.0, 3600.0, 60.0, 1.0, 0.001)
 
 
 def from_answer(
@@ -194,21 +189,6 @@ def request_id(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: `retry-after-ms`, else `retry-after` as a number, a span or an HTTP date; at most a
-    day."""
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        text = headers.get(name, "").strip()
-        if not text:
-            continue
-        seconds = span(text)
-        if seconds is not None:
-            return min(seconds * scale, LONGEST_WAIT)
-        if (seconds := _until(text)) is not None:
-            return min(seconds, LONGEST_WAIT)
-    return None
-
-
 def limits(headers: Mapping[str, str]) -> Limits | None:
     """What `x-ratelimit-*` say; None when they say nothing."""
     told: dict[str, Any] = {}
@@ -218,21 +198,6 @@ def limits(headers: Mapping[str, str]) -> Limits | None:
         reset = span(headers.get(f"x-ratelimit-reset-{measure}", ""))
         told[f"{measure}_reset"] = None if reset is None or reset > LONGEST_WAIT else reset
     return Limits(**told) if any(value is not None for value in told.values()) else None
-
-
-def span(text: str) -> float | None:
-    """Seconds of a span of time as OpenAI writes it ("6m0s", "12ms", "1.5s"), or of a plain number."""
-    text = text.strip().lower()
-    try:
-        seconds = float(text)
-    except ValueError:
-        found = _SPAN.fullmatch(text) if text and len(text) < ID_LENGTH else None
-        if found is None:
-            return None
-        seconds = sum(
-            float(part) * scale for part, scale in zip(found.groups(), _SECONDS, strict=True) if part
-        )
-    return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
 def _kind(names: list[str], status: int | None, message: str) -> type[ProviderError] | None:
@@ -274,16 +239,6 @@ def _until_reset(told: Limits | None) -> float | None:
         if left == 0 and reset is not None
     ]
     return max(used_up, default=None)
-
-
-def _until(date: str) -> float | None:
-    try:
-        moment = parsedate_to_datetime(date)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _number(text: str | None) -> int | None:

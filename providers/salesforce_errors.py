@@ -20,8 +20,9 @@ from providers.errors import (
     ServerError,
     TooLarge,
 )
-from providers.openai_errors import error_object, masked, request_id, retry_after
+from providers.openai_errors import error_object, masked, request_id
 from providers.types import Json
+from providers.waits import retry_after
 
 _MAYBE_BILLED = frozenset({408, 502, 504})
 _MESSAGES = ("message", "error_description", "errorMessage", "detail", "title", "error")

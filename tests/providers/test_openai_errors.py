@@ -13,8 +13,9 @@ from providers import errors
 from providers.access import Secret
 from providers.errors import ProviderError
 from providers.heard import Limits
-from providers.openai_errors import LONGEST_WAIT, from_answer, from_object, limits, masked, retry_after, span
+from providers.openai_errors import from_answer, from_object, limits, masked
 from providers.types import Json
+from providers.waits import LONGEST_WAIT, retry_after, span
 from tests.providers.generated import generated
 
 KEY = "sk-made-up-0123456789"
