@@ -12,14 +12,14 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         try:
-            addresses.allow(addresses.private_hosts(getattr(settings, "PRIVATE_HOSTS", ())))
+            addresses.allow(addresses.private_hosts(settings.PRIVATE_HOSTS))
         except ValueError as error:
             raise ImproperlyConfigured(f"PARLEY_PRIVATE_HOSTS: {error}.") from None
         try:
-            registry.configure(tuning.timeouts(getattr(settings, "PROVIDER_TIMEOUTS", "")))
+            registry.configure(tuning.timeouts(settings.PROVIDER_TIMEOUTS))
         except ValueError as error:
             raise ImproperlyConfigured(f"PARLEY_TIMEOUTS: {error}.") from None
         try:
-            tuning.retries(getattr(settings, "PROVIDER_RETRIES", ""))
+            tuning.retries(settings.PROVIDER_RETRIES)
         except ValueError as error:
             raise ImproperlyConfigured(f"PARLEY_RETRIES: {error}.") from None

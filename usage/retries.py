@@ -17,7 +17,7 @@ USUAL = Retries()
 
 def configured(provider: str) -> Retries:
     """The policy for calls to this provider's models: as PARLEY_RETRIES says, or the usual one."""
-    text: str = getattr(settings, "PROVIDER_RETRIES", "")
+    text: str = settings.PROVIDER_RETRIES
     return _by_provider(text).get(provider, USUAL) if text else USUAL
 
 
