@@ -256,7 +256,7 @@ def main(arguments: list[str]) -> int:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         watch = Watch(process.url)
         watch.expect_no_server()
-        watch.expect("status of 404", "status of 503")
+        watch.expect("status of 404", "status of 422", "status of 503")
         empty = Album(process.url, chosen.to, chosen.only, watch, browser, {})
         with empty.somebody() as newcomer:
             state = first_visit(newcomer)
