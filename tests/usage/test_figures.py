@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chat.templatetags.figures import per_million, tokens, usd
+from usage.templatetags.figures import per_million, tokens, usd
 
 
 @pytest.mark.parametrize(
