@@ -46,6 +46,7 @@ def refused_key(page: Page) -> None:
 def refused_endpoint(page: Page) -> None:
     page.get_by_label("Name", exact=True).fill("House")
     page.locator("input[name=slug]").fill("house")
+    page.locator("input[name=needs_key]").uncheck()
     page.get_by_label("Address").first.fill("http://169.254.169.254/v1")
     page.locator("main form button[type=submit]").click()
     expect(page.locator("main .field-error, main .notice").first).to_be_visible()
