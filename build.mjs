@@ -1,5 +1,6 @@
 // Bundles the browser's files into static/dist: static/js/main.js -> app.js, KaTeX's sheet and fonts -> katex.css;
-// and theme.js by itself, which runs before the first paint.
+// door.js for the pages of signing in; chart.js with uPlot and its sheet for pages that have a chart; and theme.js
+// by itself, which runs before the first paint.
 //   node build.mjs            once, small, without source maps
 //   node build.mjs --watch    again after each change, readable, with source maps
 // Chunks and fonts carry a hash of their content in their names (c/NAME-HASH); entries get theirs from Django.
@@ -29,7 +30,13 @@ const woff2Only = {
 
 const options = (outdir) => ({
   absWorkingDir: root,
-  entryPoints: { app: "static/js/main.js", theme: "static/js/theme.js", katex: "katex/dist/katex.css" },
+  entryPoints: {
+    app: "static/js/main.js",
+    chart: "static/js/chart.js",
+    door: "static/js/door.js",
+    theme: "static/js/theme.js",
+    katex: "katex/dist/katex.css",
+  },
   outdir,
   bundle: true,
   splitting: true,

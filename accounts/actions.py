@@ -6,11 +6,10 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
 from django.db import IntegrityError, transaction
 
-from accounts.models import Credential, Organisation, User
-from accounts.names import NAME_LENGTH, clean_email
-from accounts.stored_grants import StoredGrant
-from providers.access import Secret
-from providers.oauth import Grant
+from accounts import audit
+from accounts.audit import Verb
+from accounts.models import Organisation, User
+from accounts.names import clean_email
 
 
 class AlreadySetUp(Exception):
@@ -28,8 +27,11 @@ def found(*, organisation: str, email: str, password: str, display_name: str) ->
     owner = _person(email, password, display_name, User.Role.OWNER)
     try:
         with transaction.atomic():
-            Organisation.objects.create(name=organisation)
+            made = Organisation.objects.create(name=organisation)
             _store(owner)
+            audit.record(
+                Verb.ORGANISATION_FOUNDED, actor=owner, kind="organisation", id=made.pk, name=organisation
+            )
     except IntegrityError:
         raise AlreadySetUp from None
     return owner
@@ -47,117 +49,15 @@ def create_user(*, email: str, password: str, role: str = User.Role.MEMBER, disp
     with transaction.atomic():
         Organisation.objects.get_or_create(only=True, defaults={"name": "Our organisation"})
         _store(person)
-    return person
-
-
-def save_organisation_key(
-    *,
-    organisation: Organisation,
-    provider: str,
-    base_url: str,
-    secret: Secret,
-    vendor_account: str,
-    label: str = "",
-) -> Credential:
-    """Stores a checked key for everybody; earlier ones of the same provider are revoked."""
-    with transaction.atomic():
-        earlier = Credential.objects.select_for_update().filter(organisation=organisation, provider=provider)
-        for credential in earlier.exclude(state=Credential.State.REVOKED):
-            revoke(credential=credential)
-        return Credential.objects.create(
-            organisation=organisation,
-            provider=provider,
-            base_url=base_url,
-            secret=secret,
-            hint=secret.reveal()[-4:],
-            vendor_account=vendor_account[:200],
-            label=label[:NAME_LENGTH],
+        audit.record(
+            Verb.PERSON_CREATED,
+            actor=None,
+            via="command",
+            kind="person",
+            id=person.pk,
+            after={"email": person.email, "role": person.role},
         )
-
-
-def add_credential(
-    *,
-    organisation: Organisation,
-    provider: str,
-    kind: str,
-    base_url: str,
-    secret: Secret,
-    options: dict[str, str],
-    vendor_account: str,
-    label: str = "",
-    replaces: Credential | None = None,
-) -> Credential:
-    """Stores a checked key for everybody, beside those that are there; the one it replaces is revoked."""
-    return _add(
-        Credential(
-            organisation=organisation,
-            provider=provider,
-            kind=kind,
-            base_url=base_url,
-            secret=secret,
-            hint=secret.reveal()[-4:],
-            options=options,
-            vendor_account=vendor_account[:200],
-            label=label[:NAME_LENGTH],
-        ),
-        replaces,
-    )
-
-
-def add_grant(
-    *,
-    organisation: Organisation,
-    provider: str,
-    kind: str,
-    base_url: str,
-    grant: Grant,
-    client: str,
-    options: dict[str, str],
-    vendor_account: str,
-    label: str = "",
-    replaces: Credential | None = None,
-) -> Credential:
-    """Stores what a vendor granted to everybody here; `client` is the identity of the client it was for."""
-    stored = StoredGrant.of(grant, client)
-    return _add(
-        Credential(
-            organisation=organisation,
-            provider=provider,
-            kind=kind,
-            base_url=base_url,
-            secret=stored.to_secret(),
-            hint=stored.hint,
-            options=options,
-            vendor_account=vendor_account[:200],
-            label=label[:NAME_LENGTH],
-            fresh_until=grant.expires_at,
-            expires_at=grant.ends_at,
-        ),
-        replaces,
-    )
-
-
-def revoke(*, credential: Credential) -> None:
-    """The credential is never used again and its secret is gone; the row stays for what refers to it."""
-    credential.state, credential.secret = Credential.State.REVOKED, None
-    credential.renewer = credential.renewing_until = None
-    credential.save(update_fields=["state", "secret", "renewer", "renewing_until"])
-
-
-def found_good(*, credential: Credential, vendor_account: str) -> None:
-    """The vendor has taken the credential: it is used (again)."""
-    checked = Credential.objects.filter(pk=credential.pk).exclude(state=Credential.State.REVOKED)
-    checked.exclude(secret=None).update(
-        state=Credential.State.ACTIVE, last_error="", vendor_account=vendor_account[:200]
-    )
-
-
-def _add(credential: Credential, replaces: Credential | None) -> Credential:
-    with transaction.atomic():
-        if replaces is not None:
-            revoke(credential=replaces)
-        credential.save(force_insert=True)
-    return credential
+    return person
 
 
 def _person(email: str, password: str | None, display_name: str, role: str) -> User:

@@ -5,12 +5,30 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.stagekit import clear_login
+from allauth.core.exceptions import ImmediateHttpResponse
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-QUIET = {"account/messages/logged_in.txt", "account/messages/logged_out.txt"}
+from accounts import audit, client, letters, sessions
+from accounts.audit import Verb
+from accounts.models import User
+
+QUIET = {  # the page that follows says it
+    "account/messages/logged_in.txt",
+    "account/messages/logged_out.txt",
+    "account/messages/login_code_sent.txt",
+    "account/messages/email_confirmation_sent.txt",
+}
+WAYS_TO_CONFIRM = {  # allauth's, in our order and words
+    "mfa_reauthenticate:webauthn": "Use a passkey",
+    "reauthenticate": "Use your password",
+    "mfa_reauthenticate": "Use a code",
+}
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -18,6 +36,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         **DefaultAccountAdapter.error_messages,
         "email_password_mismatch": "This e-mail and password do not fit together. Check both and try again.",
         "too_many_login_attempts": "Too many attempts. Wait five minutes, then try again.",
+        "incorrect_password": "This is not your password.",
+        "incorrect_code": "This code is not right. Check it and try again.",
+        "rate_limited": "Too many requests. Wait a few minutes, then try again.",
+        "duplicate_email": "This is your e-mail already.",
+        "email_taken": "There is another account with this e-mail.",
         "enter_current_password": "This is not your current password.",
         "invalid_password_reset": "This link was used already or is too old. Ask for a new one.",
     }
@@ -45,8 +68,56 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if message_template not in QUIET:
             super().add_message(request, level, message_template, *args, **kwargs)
 
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """The client as the trusted proxies saw it; headers that others sent are not believed."""
+        if found := client.seen_by_proxies(request):
+            return found
+        raise PermissionDenied("Where this request comes from cannot be known.")
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Between password and second step a person may have been deactivated."""
+        if not user.is_active:
+            clear_login(request)
+            raise ImmediateHttpResponse(self.respond_user_inactive(request, user))
+        super().login(request, user)
+
+    def set_password(self, user: User, password: str) -> None:
+        """Signs the person out everywhere but here; a link by mail sets it from where nobody is signed in."""
+        user.set_password(password)  # first: hashing takes longer than a transaction should
+        here = self.request is not None and self.request.user == user
+        with transaction.atomic():
+            user.save(update_fields=["password"])
+            ended = sessions.cut(user, but=self.request.session.session_key if here else None)
+            audit.record(
+                Verb.PASSWORD_CHANGED,
+                actor=user,
+                via="" if here else "link by mail",
+                kind="person",
+                id=user.pk,
+                after={"sessions_ended": ended},
+            )
+
+    def confirm_email(self, request: HttpRequest, email_address: Any) -> bool:
+        with transaction.atomic():
+            confirmed: bool = super().confirm_email(request, email_address)
+        return confirmed
+
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: Any = None, email: str | None = None
+    ) -> None:
+        letters.tell(template_prefix, email or user.email, **(context or {}))
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        found = {method["id"]: method for method in super().get_reauthentication_methods(user)}
+        return [{**found[id], "description": words} for id, words in WAYS_TO_CONFIRM.items() if id in found]
+
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
-        return reverse("account_change_password")
+        return reverse("accounts:security")
+
+    def get_email_verification_redirect_url(self, email_address: Any) -> str:
+        if self.request is not None and self.request.user.is_authenticated:
+            return reverse("accounts:security")
+        return reverse("account_login")
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         """The link in a mail names the configured address, whatever Host header asked for it."""

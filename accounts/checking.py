@@ -7,7 +7,7 @@ import logging
 from asgiref.sync import async_to_sync
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import actions, credentials, grants
+from accounts import credentials, grants, key_actions
 from accounts.models import Credential
 from accounts.sealing import SealBroken
 from providers import errors, registry
@@ -32,7 +32,10 @@ def check_again(credential: Credential) -> str:
         return why
     try:
         choice = credentials.opened(credential)
-    except (SealBroken, ValueError):
+    except SealBroken:
+        credentials.mark_unopened(credential.id)
+        return credentials.UNOPENED
+    except ValueError:
         return credential.last_error or credentials.UNOPENED
     if not credentials.is_at_home(credential):
         return credentials.MOVED
@@ -46,7 +49,7 @@ def check_again(credential: Credential) -> str:
     except errors.ProviderError as error:
         log.warning("Credential %s could not be checked: %s", credential.id, error.safe_message)
         return advice(error, credential.provider)
-    actions.found_good(credential=credential, vendor_account=account.vendor_account)
+    key_actions.found_good(credential=credential, vendor_account=account.vendor_account)
     return ""
 
 

@@ -16,11 +16,15 @@ from typing import cast
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
+from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import actions, checking, credentials, vendor_logins
-from accounts.models import Credential, LoginAttempt, Organisation, User
+from accounts import audit, checking, credentials, key_actions, vendor_logins
+from accounts.audit import Verb
+from accounts.key_owners import Owner
+from accounts.key_policy import KeyPolicy
+from accounts.models import Credential, LoginAttempt, User
 from accounts.sealing import SealBroken
 from accounts.stored_grants import StoredGrant
 from providers import oauth_device, oauth_pkce, oauth_tokens
@@ -31,6 +35,7 @@ from providers.oauth_device import Pending, Started
 from providers.oauth_pkce import Login, NoCode
 
 CODE_SECONDS = 10 * 60
+NO_RIGHT = "You may not change these keys any more. Nothing was stored."
 SWITCHED_OFF = "Logging in at this vendor is not switched on."
 
 log = logging.getLogger(__name__)
@@ -41,17 +46,22 @@ def begin(
     *,
     person: User,
     session_key: str,
+    owner: Owner,
     provider: str,
     base_url: str,
     options: dict[str, str],
     label: str,
     replaces: UUID | None,
 ) -> LoginAttempt:
-    """A new attempt; earlier ones of this session at the same vendor end. Raises ProviderError."""
+    """A new attempt, for a grant to this owner; earlier ones of this session at the same vendor end. Raises
+    ProviderError.
+    """
     client = _client(provider)
     attempt = LoginAttempt(
         person=person,
         session=LoginAttempt.digest(session_key),
+        scope=owner.scope,
+        team=owner.team,
         provider=provider,
         base_url=base_url,
         options=options,
@@ -193,7 +203,7 @@ def words(error: ProviderError, provider: str) -> str:
 
 def keep(
     *,
-    organisation: Organisation,
+    owner: Owner,
     provider: str,
     kind: Credential.Kind,
     base_url: str,
@@ -202,6 +212,8 @@ def keep(
     client: OAuthClient,
     grant: Grant,
     replaces: Credential | None,
+    by: User | None,
+    via: str = "",
 ) -> Credential:
     """Stores the grant once the vendor's API takes its token. Raises ProviderError, and gives it back."""
     every = {**credentials.shared_options(provider), **options}
@@ -211,8 +223,8 @@ def keep(
     except ProviderError:
         _give_back(client, grant)
         raise
-    return actions.add_grant(
-        organisation=organisation,
+    return key_actions.add_grant(
+        owner=owner,
         provider=provider,
         kind=kind,
         base_url=base_url,
@@ -222,17 +234,22 @@ def keep(
         vendor_account=account.vendor_account,
         label=label,
         replaces=replaces,
+        by=by,
+        via=via,
     )
 
 
 def _keep(attempt: LoginAttempt, client: OAuthClient, grant: Grant) -> None:
-    organisation = Organisation.current()
-    if organisation is None:
+    owner = Owner.of_attempt(attempt)
+    if owner is None or not KeyPolicy.current().serves(owner.scope, attempt.provider):
+        _give_back(client, grant)
+        attempt.end(LoginAttempt.State.FAILED, NO_RIGHT)
         return
-    own = Credential.objects.filter(organisation__isnull=False, provider=attempt.provider)
+    own = Credential.objects.filter(**owner.filters, provider=attempt.provider)
+    own = own.exclude(state=Credential.State.REVOKED)
     by_device = attempt.flow == LoginAttempt.Flow.DEVICE
     keep(
-        organisation=organisation,
+        owner=owner,
         provider=attempt.provider,
         kind=Credential.Kind.DEVICE if by_device else Credential.Kind.OAUTH,
         base_url=attempt.base_url,
@@ -241,6 +258,7 @@ def _keep(attempt: LoginAttempt, client: OAuthClient, grant: Grant) -> None:
         client=client,
         grant=grant,
         replaces=own.filter(pk=attempt.replaces).first() if attempt.replaces else None,
+        by=attempt.person,
     )
     attempt.end(LoginAttempt.State.DONE)
 
@@ -259,8 +277,13 @@ def _wait(attempt: LoginAttempt, interval: int) -> None:
 
 
 def _failed(attempt: LoginAttempt, error: ProviderError | SealBroken) -> str:
-    """Ends the attempt with words for the admin."""
+    """Ends the attempt with words for the person."""
     text = words(error, attempt.provider) if isinstance(error, ProviderError) else Lapsed.says
+    if isinstance(error, SealBroken):
+        with transaction.atomic():
+            audit.record(
+                Verb.CREDENTIAL_OPENED_WRONGLY, actor=None, via="seal", kind="login attempt", id=attempt.pk
+            )
     log.warning("A login at %s failed: %s", attempt.provider, text)
     attempt.end(LoginAttempt.State.FAILED, text)
     return text

@@ -17,7 +17,7 @@ from pathlib import Path
 from django.conf import settings
 from django.http import HttpRequest
 
-from accounts import limits
+from accounts import client, limits
 from accounts.models import Organisation
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # without the characters that are mistaken for each other
@@ -53,7 +53,7 @@ def code_to_print() -> str | None:
 
 def may_try(request: HttpRequest) -> bool:
     """Counts one try of the code: few per address, and a limit for all addresses together."""
-    address = request.META.get("REMOTE_ADDR", "")
+    address = client.seen_by_proxies(request)
     return limits.within(
         "setup-code", address, times=TRIES_PER_ADDRESS, seconds=TRIES_SECONDS
     ) and limits.within("setup-code", "everyone", times=TRIES_IN_ALL, seconds=TRIES_SECONDS)
@@ -70,8 +70,9 @@ def retire_code() -> None:
 
 
 def _from_this_machine(request: HttpRequest) -> bool:
+    """A proxy on this machine connects from it too: then the client that it saw counts."""
     try:
-        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+        return ipaddress.ip_address(client.seen_by_proxies(request)).is_loopback
     except ValueError:
         return False
 

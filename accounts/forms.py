@@ -25,7 +25,7 @@ def dressed(widget: forms.Widget, **attributes: str) -> forms.Widget:
     return widget
 
 
-def _dress(form: forms.BaseForm, labels: dict[str, str]) -> None:
+def dress(form: forms.BaseForm, labels: dict[str, str]) -> None:
     """Our labels and controls on a form of allauth, and a bound on every password."""
     for name, label in labels.items():
         field = form.fields[name]
@@ -116,14 +116,14 @@ class KeyForm(forms.Form):
 class LoginForm(allauth_forms.LoginForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _dress(self, {"login": "E-mail", "password": "Password"})
+        dress(self, {"login": "E-mail", "password": "Password"})
         self.fields["login"].widget.attrs["autocomplete"] = "username"
 
 
 class ChangePasswordForm(allauth_forms.ChangePasswordForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _dress(
+        dress(
             self,
             {
                 "oldpassword": "Current password",
@@ -136,16 +136,16 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):  # type: ignore[misc
 class SetPasswordForm(allauth_forms.SetPasswordForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _dress(self, {"password1": "Password", "password2": "Password, again"})
+        dress(self, {"password1": "Password", "password2": "Password, again"})
 
 
 class ResetPasswordForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _dress(self, {"email": "E-mail"})
+        dress(self, {"email": "E-mail"})
 
 
 class ResetPasswordKeyForm(allauth_forms.ResetPasswordKeyForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _dress(self, {"password1": "New password", "password2": "New password, again"})
+        dress(self, {"password1": "New password", "password2": "New password, again"})

@@ -1,16 +1,20 @@
-"""What an admin enters to give Parley a key or to begin a login: the fields that the vendor's row names."""
+"""What people enter to give Parley a key or to begin a login: the fields that the vendor's row names."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, cast
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from accounts import credentials, vendor_logins
 from accounts.forms import NameField, dressed
+from accounts.key_owners import Owner
 from accounts.models import Credential
 from providers import registry
 from providers.access import AccessKind, Secret
@@ -66,9 +70,11 @@ def login_kind(provider: str) -> AccessKind | None:
 
 
 class AccessForm(forms.Form):
-    """Address, options, label, and the secret where one is entered. The secret never goes back into a page.
+    """Whose it is to be, address, options, label, and the secret where one is entered, which never goes back
+    into a page. `owners` are those to choose from, by their values; of one there is nothing to choose.
 
-    `cleaned_data` has `base_url`, `options` (those that were given), `label` and `secret`.
+    `cleaned_data` has `owner` (an Owner), `base_url`, `options` (those that were given), `label`, `rotate_by`
+    and `secret`.
     """
 
     label = NameField(
@@ -79,13 +85,21 @@ class AccessForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, provider: str, kind: AccessKind, by_login: bool = False, **kwargs: Any
+        self,
+        *args: Any,
+        provider: str,
+        kind: AccessKind,
+        owners: Mapping[str, Owner],
+        by_login: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.provider, self.kind = provider, kind
+        self.provider, self.kind, self.owners = provider, kind, owners
         self.row = cast(Provider, registry.provider(provider))
         self.own_options = [option for option in self.row.options if _is_asked_for(option, kind)]
         label = self.fields.pop("label")
+        if len(owners) > 1:
+            self.fields["owner"] = _owner_field(owners)
         if not by_login:
             self.fields["secret"] = _secret_field(kind)
         if credentials.has_own_address(provider):
@@ -93,6 +107,11 @@ class AccessForm(forms.Form):
         for option in self.own_options:
             self.fields[OPTION + option.name] = _option_field(option)
         self.fields["label"] = label
+        if not by_login:
+            self.fields["rotate_by"] = rotation_field(only_ahead=True)
+
+    def clean_owner(self) -> Owner:
+        return self.owners[self.cleaned_data["owner"]]
 
     def clean_secret(self) -> Secret:
         text = self.cleaned_data["secret"]
@@ -119,6 +138,8 @@ class AccessForm(forms.Form):
             elif value:
                 options[option.name] = value
         values["options"] = options
+        if len(self.owners) == 1:
+            values["owner"] = next(iter(self.owners.values()))
         if not credentials.has_own_address(self.provider):
             values["base_url"] = credentials.base_url(self.provider)
         return values
@@ -128,6 +149,23 @@ def initial_of(credential: Credential) -> dict[str, str]:
     """What is known of a credential that is about to be replaced: everything but its secret."""
     options = {OPTION + name: value for name, value in credential.options.items()}
     return {"label": credential.label, "base_url": credential.base_url, **options}
+
+
+def rotation_field(*, only_ahead: bool) -> forms.Field:
+    """The day by which a credential is to be replaced."""
+
+    def is_ahead(day: date) -> None:
+        if only_ahead and day <= timezone.localdate():
+            raise ValidationError("This day has passed. Choose one ahead.")
+
+    return forms.DateField(
+        label="Replace by",
+        required=False,
+        input_formats=["%Y-%m-%d"],
+        validators=[is_ahead],
+        help_text="The page of keys counts the days to it. Nothing stops by itself.",
+        widget=dressed(forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")),
+    )
 
 
 def _is_asked_for(option: Option, kind: AccessKind) -> bool:
@@ -153,6 +191,13 @@ def _secret_field(kind: AccessKind) -> forms.Field:
             forms.PasswordInput(render_value=False), autocomplete="off", spellcheck="false", autofocus=""
         ),
     )
+
+
+def _owner_field(owners: Mapping[str, Owner]) -> forms.Field:
+    choices = [
+        (value, owner.name if owner.team is None else f"Team {owner.name}") for value, owner in owners.items()
+    ]
+    return forms.ChoiceField(label="Serves", choices=choices, widget=dressed(forms.Select()))
 
 
 def _address_field(label: str) -> forms.Field:

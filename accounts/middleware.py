@@ -1,4 +1,4 @@
-"""Sends every visitor to the set-up page until the installation has an owner."""
+"""Says who asks, and sends every visitor to the set-up page until the installation has an owner."""
 
 from __future__ import annotations
 
@@ -8,9 +8,23 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from accounts import first_visit
+from accounts import client, first_visit
 
 PROBES = ("/metrics",)
+
+
+class WhoAsks:
+    """Keeps the running request at hand for the audit log."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        token = client.request.set(request)
+        try:
+            return self.get_response(request)
+        finally:
+            client.request.reset(token)
 
 
 class FirstVisit:

@@ -12,7 +12,7 @@ from django.http.response import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
-from accounts.models import Organisation, User
+from accounts.models import Organisation, Team, User
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
@@ -24,6 +24,19 @@ def admins_only(view: View[P]) -> View[P]:
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not cast(User, request.user).is_admin:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return cast("View[P]", never_cache(login_required(guarded)))
+
+
+def managers_too(view: View[P]) -> View[P]:
+    """For owners, admins and whoever manages a team. What they see there is for the view to say."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        person = cast(User, request.user)
+        if not person.is_admin and not Team.objects.managed_by(person).exists():
             raise Http404
         return view(request, *args, **kwargs)
 

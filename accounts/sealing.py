@@ -147,7 +147,48 @@ def check_keys(*, shared: bool = False) -> None:
     if shared:
         _sealing_key()
     for row in DataKey.objects.all():
-        _unwrap(row)
+        unwrap(row)
+
+
+def key_of(value: bytes) -> int:
+    """The number of the data key that a sealed value stands under; 0 for what is too short to name one."""
+    return int.from_bytes(value[1:HEADER_BYTES]) if len(value) >= HEADER_BYTES else 0
+
+
+def active_key() -> int:
+    """The number of the data key that seals now."""
+    return _sealing_key()[0]
+
+
+def new_data_key() -> DataKey:
+    """A data key, wrapped by the first master key and not stored yet."""
+    number, master, key = 1 + secrets.randbelow(2**31 - 1), settings.MASTER_KEYS[0], AESGCM.generate_key(256)
+    row = DataKey(id=number, wrapped=wrap(key, number, master), master_key=master_key_name(master))
+    if unwrap(row) != key:  # what cannot be unwrapped again must not seal anything
+        raise SealBroken
+    return row
+
+
+def wrap(key: bytes, number: int, master: bytes) -> bytes:
+    """A data key as its row holds it, wrapped by this master key."""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return bytes([VERSION]) + nonce + AESGCM(_wrapping_key(master)).encrypt(nonce, key, _wrap_context(number))
+
+
+def unwrap(row: DataKey) -> bytes:
+    """The data key itself. Raises KeysMissing when none of the given master keys unwraps it."""
+    wrapped = bytes(row.wrapped)
+    master = next((key for key in settings.MASTER_KEYS if master_key_name(key) == row.master_key), None)
+    if master is not None and wrapped[:1] == bytes([VERSION]):
+        nonce, body = wrapped[1 : 1 + NONCE_BYTES], wrapped[1 + NONCE_BYTES :]
+        try:
+            return AESGCM(_wrapping_key(master)).decrypt(nonce, body, _wrap_context(row.id))
+        except InvalidTag:
+            pass  # answered below, as for a key that was not given
+    raise KeysMissing(
+        "The stored keys were sealed under a master key that this server was not given. Put the old key "
+        "back: the file master.key in the data folder, or its text behind the new one in PARLEY_SECRET_KEYS."
+    )
 
 
 def forget_keys() -> None:
@@ -160,44 +201,25 @@ def _sealing_key() -> tuple[int, AESGCM]:
     row = DataKey.objects.filter(state=DataKey.State.ACTIVE).first() or _make_data_key()
     known = _unwrapped.get(row.id)
     if known is None or known[0] != bytes(row.wrapped):
-        known = _unwrapped[row.id] = (bytes(row.wrapped), _unwrap(row))
+        known = _unwrapped[row.id] = (bytes(row.wrapped), AESGCM(unwrap(row)))
     return row.id, known[1]
 
 
 def _opening_key(number: int) -> AESGCM:
     if number not in _unwrapped:
         row = DataKey.objects.get(pk=number)
-        _unwrapped[number] = (bytes(row.wrapped), _unwrap(row))
+        _unwrapped[number] = (bytes(row.wrapped), AESGCM(unwrap(row)))
     return _unwrapped[number][1]
 
 
 def _make_data_key() -> DataKey:
-    number, master = 1 + secrets.randbelow(2**31 - 1), settings.MASTER_KEYS[0]
-    nonce = secrets.token_bytes(NONCE_BYTES)
-    body = AESGCM(_wrapping_key(master)).encrypt(nonce, AESGCM.generate_key(256), _wrap_context(number))
-    row = DataKey(id=number, wrapped=bytes([VERSION]) + nonce + body, master_key=master_key_name(master))
-    _unwrap(row)  # what cannot be unwrapped again must not seal anything
+    row = new_data_key()
     try:
         with transaction.atomic():
             row.save(force_insert=True)
     except IntegrityError:  # another process was first
         return DataKey.objects.get(state=DataKey.State.ACTIVE)
     return row
-
-
-def _unwrap(row: DataKey) -> AESGCM:
-    wrapped = bytes(row.wrapped)
-    master = next((key for key in settings.MASTER_KEYS if master_key_name(key) == row.master_key), None)
-    if master is not None and wrapped[:1] == bytes([VERSION]):
-        nonce, body = wrapped[1 : 1 + NONCE_BYTES], wrapped[1 + NONCE_BYTES :]
-        try:
-            return AESGCM(AESGCM(_wrapping_key(master)).decrypt(nonce, body, _wrap_context(row.id)))
-        except InvalidTag:
-            pass  # answered below, as for a key that was not given
-    raise KeysMissing(
-        "The stored keys were sealed under a master key that this server was not given. Put the old key "
-        "back: the file master.key in the data folder, or its text behind the new one in PARLEY_SECRET_KEYS."
-    )
 
 
 def master_key_name(master: bytes) -> str:

@@ -1,33 +1,97 @@
-"""The addresses of set-up, of signing in, and of the organisation's keys.
+"""The addresses of set-up, of signing in, and of keys.
 
 allauth's pages keep the names by which it finds them itself. Only those that have a place in Parley are
-mounted; its e-mail management, for one, is not.
+mounted.
 """
 
-from allauth.account import views as allauth_views
-from django.urls import include, path, re_path
+from collections.abc import Callable
 
-from accounts.views import door, keys, logins
+from allauth.account import views as allauth_views
+from django.http import HttpResponseBase
+from django.urls import URLPattern, include, path, re_path
+
+from accounts.key_places import PLACES
+from accounts.views import (
+    audit,
+    door,
+    join,
+    key_policy,
+    keys,
+    logins,
+    person_sign_in,
+    profile,
+    security,
+    sign_in,
+    sign_in_policy,
+)
+
+
+def key_urls(prefix: str, name: str) -> list[URLPattern]:
+    """The addresses of one place of keys; their names are Place.urls."""
+    one, place = "<uuid:id>/", {"place": name}
+    views: dict[str, tuple[str, Callable[..., HttpResponseBase]]] = {
+        "list": ("", keys.keys),
+        "add": ("add/", keys.add),
+        "enter": ("add/<slug:provider>/<slug:kind>/", keys.enter),
+        "replace": (f"{one}replace/", keys.replace),
+        "change": (f"{one}change/", keys.change),
+        "revoke": (f"{one}revoke/", keys.revoke),
+        "check": (f"{one}check/", keys.check),
+        "connect": ("connect/<slug:provider>/", logins.connect),
+        "login": (f"login/{one}", logins.login),
+        "ask": (f"login/{one}ask/", logins.ask),
+        "cancel": (f"login/{one}cancel/", logins.cancel),
+    }
+    names = PLACES[name].urls
+    return [
+        path(prefix + route, view, place, name=names[what].removeprefix("accounts:"))
+        for what, (route, view) in views.items()
+    ]
+
 
 own_urls = [
     path("setup/", door.setup, name="setup"),
     path("setup/key/", door.setup_key, name="setup_key"),
-    path("manage/keys/", keys.keys, name="keys"),
-    path("manage/keys/add/", keys.add, name="keys_add"),
-    path("manage/keys/add/<slug:provider>/<slug:kind>/", keys.enter, name="keys_enter"),
-    path("manage/keys/<uuid:id>/replace/", keys.replace, name="keys_replace"),
-    path("manage/keys/<uuid:id>/revoke/", keys.revoke, name="keys_revoke"),
-    path("manage/keys/<uuid:id>/check/", keys.check, name="keys_check"),
-    path("manage/keys/connect/<slug:provider>/", logins.connect, name="keys_connect"),
-    path("manage/keys/login/<uuid:id>/", logins.login, name="keys_login"),
-    path("manage/keys/login/<uuid:id>/ask/", logins.ask, name="keys_ask"),
-    path("manage/keys/login/<uuid:id>/cancel/", logins.cancel, name="keys_cancel"),
+    path("join/<str:token>/", join.join, name="join"),
+    path("settings/profile/", profile.profile, name="profile"),
+    path("settings/security/", security.security, name="security"),
+    path("settings/security/second-step/", security.second_step, name="second_step"),
+    path("settings/security/app/", security.add_totp, name="totp_add"),
+    path("settings/security/passkeys/add/", security.add_passkey, name="passkey_add"),
+    path("settings/security/passkeys/<int:id>/", security.rename_passkey, name="passkey_rename"),
+    path("settings/security/factors/<int:id>/remove/", security.remove_factor, name="factor_remove"),
+    path("settings/security/recovery-codes/", security.recovery_codes, name="recovery_codes"),
+    path("settings/security/sessions/end/", security.end_sessions, name="sessions_end"),
+    path("settings/security/sessions/<uuid:id>/end/", security.end_session, name="session_end"),
+    path("login/passkey/options/", sign_in.passkey_options, name="passkey_options"),
+    path("manage/people/<uuid:id>/sign-in/", person_sign_in.person_sign_in, name="person_sign_in"),
+    path("manage/people/<uuid:id>/sign-in/reset/", person_sign_in.reset_factors, name="person_reset_factors"),
+    path("manage/people/<uuid:id>/sign-in/end/", person_sign_in.end_sessions, name="person_end_sessions"),
+    path("manage/settings/sign-in/", sign_in_policy.policy, name="sign_in_policy"),
+    path("manage/audit/", audit.events, name="audit"),
+    path("manage/audit/keep/", audit.keep, name="audit_keep"),
+    path("manage/audit.csv", audit.file, name="audit_file"),
+    *key_urls("manage/keys/", "organisation"),
+    *key_urls("keys/", "teams"),
+    *key_urls("settings/keys/", "own"),
+    path("manage/keys/policy/", key_policy.policy, name="key_policy"),
     path("manage/keys/oauth/callback/", logins.callback, name="keys_callback"),
 ]
 
 urlpatterns = [
     path("", include((own_urls, "accounts"))),
     path("login/", allauth_views.login, name="account_login"),
+    path("login/passkey/", sign_in.passkey_sign_in, name="mfa_login_webauthn"),
+    path("login/second-step/", sign_in.second_step, name="mfa_authenticate"),
+    path("login/code/", sign_in.request_code, name="account_request_login_code"),
+    path("login/code/enter/", sign_in.enter_code, name="account_confirm_login_code"),
+    path("login/verify/", sign_in.enter_email_code, name="account_email_verification_sent"),
+    path("settings/security/email/", sign_in.change_email, name="account_email"),
+    path("settings/security/confirm/", sign_in.confirm, name="account_reauthenticate"),
+    path("settings/security/confirm/code/", sign_in.confirm_by_code, name="mfa_reauthenticate"),
+    path(
+        "settings/security/confirm/passkey/", sign_in.confirm_by_passkey, name="mfa_reauthenticate_webauthn"
+    ),
     path("login/inactive/", allauth_views.account_inactive, name="account_inactive"),
     path("logout/", allauth_views.logout, name="account_logout"),
     path("signup/", allauth_views.signup, name="account_signup"),

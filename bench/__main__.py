@@ -10,7 +10,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import elsewhere, report
+from bench import elsewhere, ledger, report
 from bench.load import MODEL, Parley, RelayLoad
 from bench.processes import NotStarted, Stage, machine
 from bench.report import Run
@@ -19,7 +19,7 @@ from bench.wire import Broken
 
 HERE = Path(__file__).resolve().parent
 RESULTS, RESULTS_ELSEWHERE = HERE / "RESULTS.md", HERE / "RESULTS-elsewhere.md"
-RESULTS_DECODE = HERE / "RESULTS-decode.md"
+RESULTS_DECODE, RESULTS_LEDGER = HERE / "RESULTS-decode.md", HERE / "RESULTS-ledger.md"
 
 
 def options(arguments: list[str]) -> argparse.Namespace:
@@ -39,6 +39,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
         action="store_true",
         help="instead: from bytes to events, our readers beside the vendors' clients; needs no server",
     )
+    ledger.options(parser)
     parser.add_argument(
         "--quick", action="store_true", help="1 and 50 streams, 4 seconds, once: about a minute"
     )
@@ -48,7 +49,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
         "--write",
         action="store_true",
         help=f"write the tables to bench/{RESULTS.name}, those of --elsewhere to {RESULTS_ELSEWHERE.name}, "
-        f"those of --decode to {RESULTS_DECODE.name}",
+        f"those of --decode to {RESULTS_DECODE.name}, those of --ledger to {RESULTS_LEDGER.name}",
     )
     chosen = parser.parse_args(arguments)
     if chosen.only and chosen.elsewhere:
@@ -77,6 +78,8 @@ def main(arguments: list[str]) -> int:
     # A shell or a CI job that ends us must not leave servers and databases behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        if chosen.ledger:
+            return _ledger(chosen)
         outcome = elsewhere.run(chosen) if chosen.elsewhere else _beside_relay(chosen)
     except (NotStarted, Broken) as problem:
         print(f"The bench could not be run: {problem}", file=sys.stderr)
@@ -103,6 +106,20 @@ def _decode(chosen: argparse.Namespace) -> int:
         chosen.json.write_text(json.dumps(decode.as_json(contests), indent=1), "utf-8")
     if chosen.write:
         RESULTS_DECODE.write_text(f"# From bytes to events: the last recorded run\n\n{text}", "utf-8")
+    return 0
+
+
+def _ledger(chosen: argparse.Namespace) -> int:
+    """A missed target fails nothing: other programs on the machine can cause it."""
+    found = ledger.run(chosen)
+    from bench import ledger_report  # it names Parley's own modules, which need their settings first
+
+    text = ledger_report.markdown(found)
+    print(f"\n{text}")
+    if chosen.json:
+        chosen.json.write_text(json.dumps(ledger_report.as_json(found), indent=1), "utf-8")
+    if chosen.write:
+        ledger_report.keep(RESULTS_LEDGER, found, text)
     return 0
 
 

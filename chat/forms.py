@@ -73,6 +73,13 @@ class SendForm(EditForm):
     web_search = forms.BooleanField(required=False)
 
 
+class EstimateForm(forms.Form):
+    """What would be asked, as far as it matters for its cost before the text is known."""
+
+    model = forms.CharField(max_length=200)
+    web_search = forms.BooleanField(required=False)
+
+
 class RetryForm(forms.Form):
     """Without a model, the one that has answered before."""
 

@@ -18,7 +18,7 @@ from providers.errors import ConnectionFailed, ContextExceeded, InterruptedStrea
 from providers.fold import Fold
 from usage import metering
 from usage.errors import CallRefused
-from usage.metering import Call
+from usage.metering import Call, Shortened
 from usage.writer import writer
 
 from . import context, journal, records, sockets, steps, titles
@@ -181,12 +181,19 @@ def _answered(prepared: Prepared, calls: list[Call]) -> Answered:
         notes.append(
             {"code": "fallback", "asked": first.label, "served": last.route.label, "reason": first.reason}
         )
+    kept = min((call.shortened for call in calls if call.shortened), key=_max_tokens, default=None)
+    if kept is not None:
+        notes.append({"code": "shortened", "tokens": kept.max_tokens, "budget": kept.budget})
     return Answered(
         vendor_account=last.route.vendor_account if len(accounts) == 1 else "",
         model_served=served.pop() if len(served) == 1 else "",
         prefix_hash=asking.prefix if whole or asking.elsewhere is None else asking.prefix_elsewhere,
         notes=tuple(notes),
     )
+
+
+def _max_tokens(kept: Shortened) -> int:
+    return kept.max_tokens
 
 
 async def _store(live: LiveRun, ended: Ended) -> None:

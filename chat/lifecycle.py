@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from usage import overrides
+from usage import overrides, revoked
 from usage.writer import writer
 
 from . import news, recovery, sockets
@@ -43,6 +43,7 @@ async def _start(this: Host) -> None:
     this.spawn(this.distant.look_forever())
     this.spawn(sockets.watch())
     this.spawn(overrides.keep_fresh())
+    this.spawn(revoked.watch())
 
 
 async def stop() -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from accounts.models import Organisation, User
 from providers.fold import Fold
 from providers.types import Block, Json
-from usage import offers, overrides
+from usage import budget_glance, offers, overrides
 from usage.models import LedgerLine, RunTotals
 from usage.offers import Offer
 
@@ -85,6 +85,11 @@ class Turn:
     def was_cut(self) -> bool:
         """Complete for the vendor, and yet not at its end: no more was allowed."""
         return self.message.stop_reason == "max_tokens"
+
+    @property
+    def short_of(self) -> str:
+        """The budget that had no room for a longer answer; "" where none was in the way."""
+        return remarks.short_of(self.notes)
 
     @property
     def was_paused(self) -> bool:
@@ -302,6 +307,7 @@ def page(user: User, conversation: Conversation | None) -> dict[str, Any]:
         "efforts": wishes.EFFORTS,
         "person": user,
         "organisation": Organisation.objects.first(),
+        "glance": budget_glance.fullest(user.pk, conversation.team_id if conversation else None),
         "only_demo": not any(offer.usable and not offer.spec.demo for offer in listed),
     }
 

@@ -76,7 +76,7 @@ def begin_again(run: Run, path: list[Message]) -> Prepared | None:
 
 def _prepared(run: Run, call_id: UUID, path: list[Message]) -> Prepared:
     conversation, answer = run.conversation, run.message
-    origins = _origins(path)
+    origins = origins_of(path)
     asking = transcript.asking(
         path, answer.model, conversation.settings, overrides.spec(answer.model), origins
     )
@@ -90,7 +90,7 @@ def _prepared(run: Run, call_id: UUID, path: list[Message]) -> Prepared:
     return Prepared(caller, asking, call_id, is_first=len(path) == 1, left_out=left_out)
 
 
-def _origins(path: list[Message]) -> dict[UUID, Origin]:
+def origins_of(path: list[Message]) -> dict[UUID, Origin]:
     """Where the answers of a path came from that hold something which may only go back there; and the last
     one, which may have said that it did not.
     """

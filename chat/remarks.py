@@ -31,6 +31,11 @@ def sentences(notes: Iterable[Json], model: str) -> list[str]:
     return [said for note in notes if (said := _sentence(note, model))]
 
 
+def short_of(notes: Iterable[Json]) -> str:
+    """The budget that kept an answer short; "" where none did."""
+    return next((str(note["budget"]) for note in notes if note.get("code") == "shortened"), "")
+
+
 def why_declined(details: Json) -> str:
     """The vendor's explanation of a refusal, else what its category means, else ""."""
     explanation, category = details.get("explanation"), details.get("category")
@@ -54,6 +59,8 @@ def _sentence(note: Json, model: str) -> str:
     match note:
         case {"code": "fallback", "asked": asked, "served": served, "reason": reason}:
             return f"Answered by {served}, because {asked} was not available: {reason}"
+        case {"code": "shortened", "tokens": tokens, "budget": budget}:
+            return f"Kept to {tokens:,} tokens at most: the budget “{budget}” had no room for more."
         case {"code": code} if code == LEFT_OUT:
             return "" if note.get("again") else THINKING_LEFT_OUT
         case {"code": "effort", "asked": asked, "used": ""}:

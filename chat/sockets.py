@@ -77,7 +77,7 @@ def pass_for(headers: dict[bytes, bytes]) -> Pass | None:
         return None
     session = SessionStore(key)
     user = (
-        User.objects.filter(id=session.get(SESSION_KEY), is_active=True).first()
+        User.objects.admitted().filter(id=session.get(SESSION_KEY)).first()
         if session.get(SESSION_KEY)
         else None
     )
@@ -189,7 +189,7 @@ async def look_at_rights() -> None:
 def verdicts_on(passes: set[Pass]) -> dict[Pass, int]:
     """The close code of each pass that is no longer good, in two queries."""
     people = dict(
-        User.objects.filter(id__in={one.user for one in passes}, is_active=True).values_list("id", "password")
+        User.objects.admitted().filter(id__in={one.user for one in passes}).values_list("id", "password")
     )
     sessions = set(
         Session.objects.filter(

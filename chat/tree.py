@@ -27,6 +27,14 @@ ABOVE = """
     )
     SELECT id, size FROM above ORDER BY depth DESC"""
 
+RUNS_ABOVE = """
+    WITH RECURSIVE above(id, parent_id) AS (
+        SELECT id, parent_id FROM chat_message WHERE id = %s
+        UNION ALL
+        SELECT m.id, m.parent_id FROM chat_message m JOIN above a ON m.id = a.parent_id
+    )
+    SELECT r.id FROM chat_run r JOIN above a ON r.message_id = a.id"""
+
 
 class Tree:
     """The messages of a conversation: each with its parent, and which are deleted."""
@@ -94,6 +102,13 @@ def steps_to(message: UUID) -> list[Step]:
     with connection.cursor() as cursor:
         cursor.execute(ABOVE, [rows.prepared(Message, "id", message)])
         return [Step(_id(key), size) for key, size in cursor.fetchall()]
+
+
+def runs_on(head: UUID) -> set[UUID]:
+    """The runs of the answers on the branch that ends in this message, in one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(RUNS_ABOVE, [rows.prepared(Message, "id", head)])
+        return {_id(key) for (key,) in cursor.fetchall()}
 
 
 def _id(key: Any) -> UUID:

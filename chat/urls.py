@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from .views import branches, conversations, turns
+from .views import branches, conversations, money, turns
 
 app_name = "chat"
 
@@ -23,12 +23,15 @@ of_conversation: list[URLPattern | URLResolver] = [
     path("turns/", turns.turns, name="turns"),
     path("messages/", turns.send, name="send"),
     path("head/", branches.head, name="head"),
+    path("estimate/", money.estimate, name="estimate"),
+    path("details/", money.details, name="details"),
     path("m/<uuid:message_id>/", include(of_message)),
 ]
 
 urlpatterns = [
     path("", conversations.new, name="new"),
     path("sidebar/", conversations.listed, name="sidebar"),
+    path("c/estimate/", money.estimate_new, name="estimate_new"),
     path("c/", conversations.start, name="start"),
     path("c/<uuid:conversation_id>/", include(of_conversation)),
 ]

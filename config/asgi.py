@@ -6,6 +6,7 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
+import asyncio
 from typing import Any
 
 import django
@@ -15,7 +16,7 @@ django.setup(set_prefix=False)  # first: the imports below need the apps
 from chat import lifecycle  # noqa: E402
 from chat.consumers import Page  # noqa: E402
 
-from . import demo  # noqa: E402
+from . import demo, duties  # noqa: E402
 from .lanes import LaneHandler  # noqa: E402
 from .origin import SameOriginOnly  # noqa: E402
 from .traffic import Traffic  # noqa: E402
@@ -43,6 +44,7 @@ async def _serve(scope: Any, receive: Any, send: Any) -> None:
 async def _start() -> None:
     await demo.start()
     await lifecycle.start()
+    duties.start()
 
 
 async def _lifespan(receive: Any, send: Any) -> None:
@@ -56,6 +58,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
                 raise
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            await asyncio.to_thread(duties.stop)
             await lifecycle.stop()
             await demo.stop()
             await send({"type": "lifespan.shutdown.complete"})

@@ -26,6 +26,8 @@ def provider_environment(
     ``kind``      what that secret is (Access.kind)
     ``base_url``  the address that was set, else the vendor's own, else ""
     ``options``   for the secret: all options that are set
+    ``admin_key`` the Secret that opens the vendor's reports of usage, None when none is set; only of vendors
+                  that have any
     ``shared``    for every credential of this vendor, those that people enter too: the operator's options
 
     Raises ImproperlyConfigured, naming the variable, for a value that does not fit, for a secret without what
@@ -38,6 +40,7 @@ def variables(row: Provider) -> list[str]:
     """The names of a vendor's variables."""
     keys = [name for _, name in _key_variables(row)]
     options = [option.variable for option in row.options if option.variable]
+    keys += [row.reports.key_variable] if row.reports is not None else []
     return keys + ([row.url_variable] if row.url_variable else []) + options
 
 
@@ -60,7 +63,8 @@ def _entry(env: Environment, row: Provider) -> dict[str, Any]:
         if option.required and meant and option.name not in options:
             raise ImproperlyConfigured(f"{key_name} needs {option.variable}.")
     shared = {option.name for option in row.options if option.shared}
-    return {
+    admin = {"admin_key": _secret(env, row.reports.key_variable)} if row.reports is not None else {}
+    return admin | {
         "api_key": secret,
         "kind": kind,
         "base_url": base_url,

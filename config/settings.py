@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "channels",
     "django_htmx",
     "config",
@@ -98,7 +99,10 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "accounts.middleware.WhoAsks",
     "accounts.middleware.FirstVisit",
+    "accounts.session_middleware.DeviceSeen",
+    "accounts.session_middleware.SecondFactorDue",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -159,7 +163,6 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_USER_MODEL_EMAIL_FIELD = "email"
-ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
@@ -170,6 +173,11 @@ ACCOUNT_FORMS = {
     "set_password": "accounts.forms.SetPasswordForm",
     "reset_password": "accounts.forms.ResetPasswordForm",
     "reset_password_from_key": "accounts.forms.ResetPasswordKeyForm",
+    "reauthenticate": "accounts.security_forms.ConfirmByPasswordForm",
+    "request_login_code": "accounts.security_forms.CodeRequestForm",
+    "confirm_login_code": "accounts.security_forms.MailedCodeForm",
+    "confirm_email_verification_code": "accounts.security_forms.EmailCodeForm",
+    "add_email": "accounts.security_forms.ChangeEmailForm",
 }
 ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",
@@ -177,10 +185,32 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password": "20/m/ip,5/m/key",
     "change_password": "5/m/user",
 }
-ALLAUTH_TRUSTED_PROXY_COUNT = 0  # a forwarded address is never believed
+# How many proxies stand before the server and append to X-Forwarded-For; with 0 the header is never believed
+ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("PARLEY_TRUSTED_PROXIES", 0, least=0, most=10)
 
 EMAIL_CONFIGURED = bool(env.text("EMAIL_URL"))
 vars().update(env.email("EMAIL_URL"))
+
+# What needs mail: codes to sign in with, and to prove an address
+ACCOUNT_LOGIN_BY_CODE_ENABLED = EMAIL_CONFIGURED
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 10 * 60
+ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
+ACCOUNT_EMAIL_VERIFICATION = "mandatory" if EMAIL_CONFIGURED else "none"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = EMAIL_CONFIGURED
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_CHANGE_EMAIL = True
+
+# Second factors: an authenticator app, passkeys, recovery codes; sealed by accounts.second_factors
+MFA_ADAPTER = "accounts.mfa_adapter.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_FORMS = {
+    "authenticate": "accounts.security_forms.SecondStepForm",
+    "authenticate_webauthn": "accounts.security_forms.SecondStepPasskeyForm",
+    "login_webauthn": "accounts.security_forms.PasskeySignInForm",
+    "reauthenticate": "accounts.security_forms.ConfirmByCodeForm",
+    "reauthenticate_webauthn": "accounts.security_forms.ConfirmByPasskeyForm",
+}
 
 # Files of the front end: built into static/dist, collected with hashed names
 STATIC_URL = "/static/"

@@ -6,7 +6,7 @@ from django.views.generic import RedirectView
 handler500 = "config.faults.server_error"
 
 urlpatterns = [
-    path("manage/", RedirectView.as_view(pattern_name="usage:overview")),
+    path("manage/", RedirectView.as_view(pattern_name="usage:overview"), name="manage"),
     path("", include("accounts.urls")),
     path("", include("usage.urls")),
     path("", include("chat.urls")),

@@ -16,9 +16,11 @@ from providers.catalogue import ModelSpec
 from providers.heard import Heard, nobody
 from providers.timeouts import Timeouts
 from providers.types import MessageRequest, StreamEvent
+from providers.usage_reports import Reporter
 from providers.vendors import PROVIDERS as PROVIDERS
 from providers.vendors import Option as Option
 from providers.vendors import Provider as Provider
+from providers.vendors import Reports as Reports
 
 
 class Adapter(Protocol):
@@ -73,6 +75,19 @@ def adapter(slug: str) -> Adapter:
 def speaker(row: Provider) -> Adapter:
     """The adapter that speaks to this row, whether or not it is in the registry."""
     return _adapter(row.adapter, row.guarded, ())
+
+
+def reporting() -> dict[str, Provider]:
+    """The providers that tell what was used, by slug; each has `reports`."""
+    return {slug: row for slug, row in providers().items() if row.reports is not None}
+
+
+def reporter(slug: str) -> Reporter:
+    """Who asks a provider what was used. Raises KeyError for one that does not tell."""
+    found = provider(slug)
+    if found is None or found.reports is None:
+        raise KeyError(slug)
+    return cast(Reporter, _adapter(found.reports.reporter, found.guarded, ()))
 
 
 def configure(timeouts: Mapping[str, Mapping[str, float]]) -> None:

@@ -29,6 +29,22 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reports:
+    """How a vendor tells what was used and charged: to whom it tells it, and who asks.
+
+    `reporter` is "module:class" (usage_reports.Reporter). It takes an *admin key*, which opens no model:
+    `key_variable` is the environment variable of the operator, `key_begins` what every such key begins with,
+    `key_page` where its owner makes one, `key_maker` who there may.
+    """
+
+    reporter: str
+    key_variable: str
+    key_begins: str
+    key_page: str
+    key_maker: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """One row of the registry.
 
@@ -38,6 +54,7 @@ class Provider:
     first of `auth_kinds`; `other_key_variables` are those for others of them, one of all may be set. An
     endpoint's connections are `guarded`: they reach public addresses, and others only where the operator
     allows it. `values` are options that an admin has set for an endpoint; they go with every access to it.
+    `reports` is None where the vendor does not tell what was used.
     """
 
     label: str
@@ -51,6 +68,7 @@ class Provider:
     options: tuple[Option, ...] = ()
     values: Mapping[str, str] = field(default_factory=dict)
     guarded: bool = False
+    reports: Reports | None = None
 
 
 def _oauth_options(prefix: str) -> tuple[Option, ...]:
@@ -118,6 +136,13 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             key_variable="ANTHROPIC_API_KEY",
             url_variable="ANTHROPIC_BASE_URL",
             options=_oauth_options("ANTHROPIC"),
+            reports=Reports(
+                reporter="providers.anthropic_reports:AnthropicReporter",
+                key_variable="ANTHROPIC_ADMIN_KEY",
+                key_begins="sk-ant-admin",
+                key_page="https://platform.claude.com/settings/admin-keys",
+                key_maker="an admin of your organization in the Claude Console",
+            ),
         ),
         "openai": Provider(
             label="OpenAI",

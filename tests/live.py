@@ -78,7 +78,7 @@ class Process:
         self._process: subprocess.Popen[str] | None = None
 
     def manage(
-        self, *arguments: str, check: bool = True, stdin: str = ""
+        self, *arguments: str, check: bool = True, stdin: str = "", seconds: float = 60
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
@@ -88,7 +88,7 @@ class Process:
             capture_output=True,
             text=True,
             check=check,
-            timeout=60,
+            timeout=seconds,
         )
 
     def spawn(self, *options: str) -> None:

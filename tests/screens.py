@@ -34,7 +34,8 @@ from tests.browser import story  # noqa: E402
 from tests.browser.album import Album, at, click, offline, online, unfold, write  # noqa: E402
 from tests.browser.branch_album import branch_pages  # noqa: E402
 from tests.browser.chat import Model, answer, expect_status  # noqa: E402
-from tests.browser.manage_album import manage_pages  # noqa: E402
+from tests.browser.manage_album import fill, manage_pages  # noqa: E402
+from tests.browser.money_album import budget_pages, money_pages  # noqa: E402
 from tests.browser.storyteller import StoryTeller  # noqa: E402
 from tests.browser.watch import Watch  # noqa: E402
 from tests.conftest import CHROMIUM_FLAGS  # noqa: E402
@@ -233,7 +234,13 @@ def guest(album: Album, process: Process) -> None:
 
 @contextmanager
 def product(folder: Path, vendor: ThreadServer) -> Iterator[Process]:
-    process = Process(folder, ANTHROPIC_BASE_URL=vendor.base_url, PARLEY_DRAIN_SECONDS="1")
+    environment = {
+        "ANTHROPIC_BASE_URL": vendor.base_url,
+        "OPENAI_BASE_URL": f"{vendor.base_url}/openai/v1",
+        "PARLEY_PRIVATE_HOSTS": "127.0.0.1",  # for the company's own models
+        "PARLEY_DRAIN_SECONDS": "1",
+    }
+    process = Process(folder, **environment)
     with process.running():
         yield process
 
@@ -268,7 +275,11 @@ def main(arguments: list[str]) -> int:
             age(Path(data), dict(zip((made[name] for name in story.OLDER), (1, 1, 4, 12), strict=True)))
             chat_pages(owner, made, Model(vendor))
             branch_pages(owner, visitor_of(owner))
+            money_pages(owner, made["LEDGER"])
+            owner.shoot("manage-reconcile-empty", "/manage/usage/reconcile/")
+            fill(process, vendor.base_url)
             manage_pages(owner)
+            budget_pages(owner, made["LEDGER"], visitor_of(owner), Path(data))
             guest(owner, process)
         doors(empty)
         taken, faults = empty.taken, watch.verdict()

@@ -14,8 +14,10 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import actions as accounts_actions
-from accounts.models import Credential, Organisation
+from accounts import audit, key_actions
+from accounts.audit import Verb
+from accounts.key_owners import Owner
+from accounts.models import Credential, Organisation, User
 from providers import registry
 from providers.access import Secret
 from providers.catalogue import LongContext, ModelSpec, Rates
@@ -49,6 +51,14 @@ def change_model(
     if enabled is False and now.default == ref:
         raise NotPossible("This is the default model. Choose another default before you switch it off.")
     with transaction.atomic():
+        was = ModelOverride.objects.filter(provider=provider, model=model).first()
+        before = {"enabled": was and was.enabled, "display_name": was.display_name if was else ""}
+        old, new = audit.changed(before, {"enabled": enabled, "display_name": display_name[:NAME_LENGTH]})
+        corrected = sorted(facts) if facts != (was.facts if was else {}) else []
+        if new or corrected:
+            if corrected:
+                new["facts"] = corrected
+            audit.record(Verb.MODEL_CHANGED, actor=by, kind="model", name=ref, before=old, after=new)
         ModelOverride.objects.update_or_create(
             provider=provider,
             model=model,
@@ -95,6 +105,7 @@ def make_default(*, by: UUID, ref: str) -> None:
         ModelOverride.objects.update_or_create(
             provider=provider, model=model, defaults={"is_default": True, "changed_by": by}
         )
+        audit.record(Verb.DEFAULT_CHANGED, actor=by, kind="model", name=ref, after={"default": True})
         overrides.changed()
 
 
@@ -102,9 +113,9 @@ def clear_default(*, by: UUID, ref: str) -> None:
     """The catalogue proposes again what new conversations begin with."""
     provider, _, model = ref.partition("/")
     with transaction.atomic():
-        ModelOverride.objects.filter(provider=provider, model=model, is_default=True).update(
-            is_default=False, changed_by=by
-        )
+        mine = ModelOverride.objects.filter(provider=provider, model=model, is_default=True)
+        if mine.update(is_default=False, changed_by=by):
+            audit.record(Verb.DEFAULT_CHANGED, actor=by, kind="model", name=ref, after={"default": False})
         overrides.changed()
 
 
@@ -132,6 +143,17 @@ def set_price(
         if Price.objects.filter(provider=provider, model=model, valid_from=valid_from).exists():
             raise NotPossible("There is a price from this very moment already. Choose another one.")
         overrides.changed()
+        audit.record(
+            Verb.PRICE_SET,
+            actor=by,
+            kind="price",
+            name=ref,
+            after={
+                "from": valid_from.isoformat(),
+                "until": valid_until.isoformat() if valid_until else None,
+                **(_stored(rates) or {}),
+            },
+        )
         return Price.objects.create(
             provider=provider,
             model=model,
@@ -153,7 +175,7 @@ def set_price(
         )
 
 
-def end_prices(*, ref: str, at: datetime | None = None) -> int:
+def end_prices(*, by: UUID | None = None, ref: str, at: datetime | None = None) -> int:
     """From this moment on the catalogue's price counts again. Returns how many prices it ended."""
     provider, _, model = ref.partition("/")
     moment = at or timezone.now()
@@ -166,6 +188,8 @@ def end_prices(*, ref: str, at: datetime | None = None) -> int:
             price.valid_until = max(moment, price.valid_from)
             price.save(update_fields=["valid_until"])
             count += 1
+        if count:
+            audit.record(Verb.PRICES_ENDED, actor=by, kind="price", name=ref, after={"prices": count})
         overrides.changed()
         return count
 
@@ -185,6 +209,10 @@ def set_chain(*, by: UUID, ref: str, refs: Sequence[str], enabled: bool = True) 
         if registry.provider(other.partition("/")[0]) is None or not other.partition("/")[2]:
             raise NotPossible(f"There is no model {other[:200]!r}.")
     with transaction.atomic():
+        was = FallbackChain.objects.filter(ref=own).first()
+        old, new = audit.changed({"models": was.refs if was else []}, {"models": chain})
+        if new:
+            audit.record(Verb.CHAIN_SET, actor=by, kind="chain", name=own, before=old, after=new)
         if chain:
             FallbackChain.objects.update_or_create(
                 ref=own, defaults={"refs": chain, "enabled": enabled, "changed_by": by}
@@ -215,27 +243,37 @@ def save_endpoint(
         if endpoint.created_by is None:
             endpoint.created_by = by
         endpoint.save()
+        audit.record(
+            Verb.ENDPOINT_SAVED,
+            actor=by,
+            kind="endpoint",
+            id=endpoint.pk,
+            name=endpoint.label,
+            after={"slug": endpoint.slug, "address": endpoint.base_url, "enabled": endpoint.enabled},
+        )
         if secret is not None:
-            accounts_actions.save_organisation_key(
-                organisation=organisation,
+            key_actions.save_only_credential(
+                owner=Owner(organisation=organisation),
                 provider=endpoint.slug,
                 base_url=endpoint.base_url,
                 secret=secret,
                 vendor_account=vendor_account,
                 label=endpoint.label,
+                by=User.objects.filter(pk=by).first(),
             )
         overrides.changed()
         transaction.on_commit(lambda: discovery.forget(endpoint.slug))
     return endpoint
 
 
-def remove_endpoint(*, endpoint: Endpoint) -> None:
+def remove_endpoint(*, by: UUID | None = None, endpoint: Endpoint) -> None:
     """The endpoint is gone and its keys are revoked; what the ledger says of it stays."""
     slug = endpoint.slug
     with transaction.atomic():
         for credential in Credential.objects.filter(provider=slug).exclude(state=Credential.State.REVOKED):
-            accounts_actions.revoke(credential=credential)
+            key_actions.revoke(credential=credential, via="endpoint removed")
         ModelOverride.objects.filter(provider=slug, is_default=True).update(is_default=False)
+        audit.record(Verb.ENDPOINT_REMOVED, actor=by, kind="endpoint", id=endpoint.pk, name=endpoint.label)
         endpoint.delete()
         overrides.changed()
         transaction.on_commit(lambda: discovery.forget(slug))

@@ -107,13 +107,14 @@ def admit(asked: Asked) -> Admitted:
 
 
 def admit_or_refuse(asked: Asked) -> Admitted | CallRefused:
-    """As admit, but returns the refusal of a budget, so that what it found out is committed: the first count
-    of a period may have read a whole month.
+    """As admit, but returns the refusal of a budget, and that for want of a key, so that what it found out is
+    committed: the first count of a period may have read a whole month, and a key whose seal is broken was
+    marked.
     """
     try:
         return admit(asked)
     except CallRefused as refused:
-        if refused.detail is None:
+        if refused.detail is None and refused.code != "no_credential":
             raise
         return refused
 
@@ -167,7 +168,7 @@ def _ways(asked: Asked, now: datetime) -> Iterator[tuple[Way, Tariff]]:
             tariff = prices.tariff(spec, request, asked.size, now)
         except (CallRefused, Unsupported):
             continue
-        for choice in credentials.for_call(asked.caller.user_id, asked.caller.team_id, spec.provider):
+        for choice in _choices(asked, spec):
             theirs = _owner(choice)
             owner = owner or theirs  # a call that began without a key has no owner yet
             if theirs in (owner, NOBODYS):
@@ -179,7 +180,7 @@ def _credentials(asked: Asked) -> list[Way]:
     team, organisation, environment; those of the account that thinking is bound to come first.
     """
     caller, spec = asked.caller, asked.spec
-    choices = credentials.for_call(caller.user_id, caller.team_id, spec.provider)
+    choices = _choices(asked, spec)
     if not choices:
         reason = credentials.blocked_reason(caller.user_id, caller.team_id, spec.provider)
         raise CallRefused("no_credential", reason)
@@ -203,6 +204,13 @@ def _credentials(asked: Asked) -> list[Way]:
             "the present key.",
         )
     return bound + others
+
+
+def _choices(asked: Asked, spec: ModelSpec) -> list[CredentialChoice]:
+    """Of a pool of keys the calls of one conversation use the same one. A second run finds the same order."""
+    caller = asked.caller
+    spread_by = caller.conversation_id or asked.call_id
+    return credentials.for_call(caller.user_id, caller.team_id, spec.provider, spread_by=spread_by)
 
 
 def _owner(choice: CredentialChoice) -> str:

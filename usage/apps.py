@@ -11,6 +11,15 @@ class UsageConfig(AppConfig):
     name = "usage"
 
     def ready(self) -> None:
+        # Here, not above: models cannot be imported before all apps are loaded.
+        from accounts import anonymising as accounts_anonymising
+        from accounts import invitations
+        from accounts import key_figures as accounts_figures
+        from usage import anonymising, grants, key_figures
+
+        accounts_anonymising.also(anonymising.forget)
+        accounts_figures.register(key_figures.this_month)
+        invitations.when_accepted(grants.redeem)
         try:
             addresses.allow(addresses.private_hosts(settings.PRIVATE_HOSTS))
         except ValueError as error:

@@ -15,6 +15,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.db import InterfaceError, OperationalError
+
 from accounts import credentials, grants
 from providers import registry
 from providers.errors import AuthenticationError, ConnectionFailed, InterruptedStream, ProviderError
@@ -24,6 +26,7 @@ from providers.types import MessageRequest, StreamEvent
 
 from .attempt_ends import AttemptEnded, announce
 from .attempts import Attempt
+from .errors import KeyRevoked
 from .journey import PATIENCE, Journey, Step
 from .models import Outcome
 from .routes import Fallback, Route, Way
@@ -129,6 +132,7 @@ class Asking:
     async def _enter(self, journey: Journey, way: Way) -> tuple[Way, Permit]:
         """A token that is good, a place in the queue, and leave to ask. Raises ProviderError."""
         journey.tried(way)
+        await self._must_still_serve(way)
         choice = await grants.fresh(way.choice)
         if choice is not way.choice:
             way = replace(way, choice=choice)
@@ -142,6 +146,20 @@ class Asking:
         if way.index and choice.id is not None:
             self.chores.append(writer.submit(partial(credentials.mark_used, choice.id)))
         return way, permit
+
+    async def _must_still_serve(self, way: Way) -> None:
+        """A credential that was revoked since the call was admitted makes no other attempt. Raises
+        ProviderError.
+        """
+        if not self.attempts:
+            return
+        try:
+            serves = await writer.run(partial(credentials.still_serves, way.choice.id))
+        except (OperationalError, InterfaceError) as error:
+            log.warning("A credential could not be looked at: %s", type(error).__name__)
+            return
+        if not serves:
+            raise AuthenticationError(KeyRevoked.says, kind=KeyRevoked.kind, sent=False)
 
     def _hear(self, journey: Journey, way: Way, head: Head) -> None:
         journey.guard(way).hear(way.spec.id, head)

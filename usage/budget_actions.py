@@ -13,6 +13,8 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts import audit
+from accounts.audit import Verb
 from accounts.models import AccessToken, Membership, User
 
 from . import budget_mail, budget_periods, budget_words
@@ -20,6 +22,7 @@ from .actions import NotPossible
 from .clock import database_now
 from .models import NOBODY, Budget, LimitRequest
 
+ALLOWS = ("limit", "mode", "cheaper_model", "admission")  # what of a budget may change
 MOST_OPEN = 20  # requests of one person that wait at once
 
 
@@ -54,22 +57,29 @@ def make(
             cheaper_model=cheaper_model,
             admission=admission,
             created_by=by,
+            enabled=False,
         )
-    subjects: list[UUID] = [NOBODY]
-    if scope == Budget.Scope.MEMBER:
-        subjects = list(Membership.objects.filter(team=scope_id).values_list("user", flat=True))
-    now = database_now()
-    for subject in subjects:
-        with transaction.atomic():
-            budget_periods.opened(made.pk, subject, now)
+        what = {name: getattr(made, name) for name in (*Budget.FIXED, *ALLOWS)}
+        audit.record(Verb.BUDGET_MADE, actor=by, kind="budget", id=made.pk, name=made.name, after=what)
+    _count(made)
+    Budget.objects.filter(pk=made.pk).update(enabled=True, changed_at=timezone.now())
+    made.enabled = True
     return made
 
 
 def change(
-    *, budget: Budget, name: str, limit: int, mode: str, cheaper_model: str = "", admission: str = "strict"
+    *,
+    by: UUID | None = None,
+    budget: Budget,
+    name: str,
+    limit: int,
+    mode: str,
+    cheaper_model: str = "",
+    admission: str = "strict",
 ) -> None:
     """Changes what a budget allows; the next call is judged by it. What it counts stays as it was."""
     _update(
+        by,
         budget.pk,
         name=name or budget.name,
         limit=limit,
@@ -79,9 +89,11 @@ def change(
     )
 
 
-def switch(*, budget: Budget, on: bool) -> None:
+def switch(*, by: UUID | None = None, budget: Budget, on: bool) -> None:
     """A budget that is off limits nothing; its counters and requests stay."""
-    _update(budget.pk, enabled=on)
+    if on:
+        _count(budget)
+    _update(by, budget.pk, enabled=on)
 
 
 def ask_for_more(
@@ -111,6 +123,7 @@ def ask_for_more(
             reason=reason,
             wanted=wanted,
         )
+        _record_request(Verb.MORE_ASKED, by.pk, request, {"wanted": wanted})
         transaction.on_commit(lambda: budget_mail.asked(request), robust=True)
     return request, True
 
@@ -122,6 +135,7 @@ def approve(*, by: UUID, request: LimitRequest, limit: int, answer: str = "") ->
     """
     with transaction.atomic():
         _decide(request, by, LimitRequest.State.APPROVED, answer, granted=limit)
+        _record_request(Verb.MORE_APPROVED, by, request, {"limit": limit})
         raised = Budget.objects.filter(pk=request.budget_id, limit__lt=limit)
         if not raised.update(limit=limit, changed_at=timezone.now()):
             now = Budget.objects.get(pk=request.budget_id)
@@ -134,11 +148,7 @@ def refuse(*, by: UUID, request: LimitRequest, answer: str) -> None:
     """The limit stays; the person reads the answer. Raises NotPossible if it was decided before."""
     with transaction.atomic():
         _decide(request, by, LimitRequest.State.REFUSED, answer, granted=None)
-
-
-def waiting_count() -> int:
-    """How many requests wait for an admin."""
-    return LimitRequest.objects.filter(state=LimitRequest.State.OPEN).count()
+        _record_request(Verb.MORE_REFUSED, by, request, {})
 
 
 def concerns(person: User, budget: Budget) -> bool:
@@ -158,9 +168,40 @@ def concerns(person: User, budget: Budget) -> bool:
             return False
 
 
-def _update(budget: UUID, **changes: Any) -> None:
+def _count(budget: Budget) -> None:
+    """Opens the present period before any call does: who opens one in the midst of it reads all its lines."""
+    subjects: list[UUID] = [NOBODY]
+    if budget.scope == Budget.Scope.MEMBER:
+        subjects = list(Membership.objects.filter(team=budget.scope_id).values_list("user", flat=True))
+    now = database_now()
+    for subject in subjects:
+        budget_periods.open_ahead(budget, subject, now)
+
+
+def _update(by: UUID | None, budget: UUID, **changes: Any) -> None:
     with transaction.atomic():
+        before = Budget.objects.select_for_update().get(pk=budget)
         Budget.objects.filter(pk=budget).update(**changes, changed_at=timezone.now())
+        old, new = audit.changed({name: getattr(before, name) for name in changes}, changes)
+        if new:
+            audit.record(
+                Verb.BUDGET_CHANGED,
+                actor=by,
+                via="" if by else "command",
+                kind="budget",
+                id=budget,
+                name=before.name,
+                before=old,
+                after=new,
+            )
+
+
+def _record_request(verb: Verb, by: UUID, request: LimitRequest, after: dict[str, object]) -> None:
+    """Without the reason and the answer: they are people's words."""
+    about = {"for": str(request.asked_by), "budget": str(request.budget_id)}
+    audit.record(
+        verb, actor=by, kind="request", id=request.pk, name=request.budget.name, after={**about, **after}
+    )
 
 
 def _decide(request: LimitRequest, by: UUID, state: str, answer: str, *, granted: int | None) -> None:

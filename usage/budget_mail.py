@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.conf import settings
-from django.core import mail
 from django.urls import reverse
 
 from accounts.models import User
 
+from . import letters
 from .budget_words import PER, limit_words
 from .models import LimitRequest
 
@@ -34,10 +34,10 @@ def asked(request: LimitRequest) -> None:
         lines.append(f"“{request.reason}”")
     lines.append(
         "Approve or refuse it here: "
-        + _address(reverse("usage:limit_requests") + f"#request-{request.pk}", "Manage, Budgets")
+        + letters.address(reverse("usage:limit_requests") + f"#request-{request.pk}", "Manage, Budgets")
     )
-    admins = User.objects.active().filter(role__in=(User.Role.OWNER, User.Role.ADMIN))
-    _send(f"{who} asks for more in {budget.name}", lines, admins.values_list("email", flat=True))
+    to = letters.admins().values_list("email", flat=True)
+    _send(f"{who} asks for more in {budget.name}", lines, to)
 
 
 def decided(request_id: UUID) -> None:
@@ -58,17 +58,12 @@ def decided(request_id: UUID) -> None:
         lines = [f"The limit of {budget.name} stays at {limit}."]
     if request.answer:
         lines.append(f"“{request.answer}”")
-    lines.append("Your limits: " + _address(reverse("usage:mine"), "My usage"))
+    lines.append("Your limits: " + letters.address(reverse("usage:mine"), "My usage"))
     _send(subject, lines, [person.email])
 
 
-def _address(path: str, otherwise: str) -> str:
-    return f"{settings.PUBLIC_URL}{path}" if settings.PUBLIC_URL else f"in Parley, {otherwise}."
-
-
 def _send(subject: str, lines: list[str], to: Iterable[str]) -> None:
-    letters = [mail.EmailMessage(subject=subject, body="\n\n".join(lines), to=[address]) for address in to]
     try:
-        mail.get_connection().send_messages(letters)
+        letters.send(subject, lines, to)
     except Exception as error:  # whatever ails the mail server, what was asked or decided stands
         log.warning("A letter about a request for more could not be sent: %s", error)

@@ -13,12 +13,14 @@ from .offers import Offer
 
 LATELY = timedelta(days=30)
 PICO_PER_NANO = 1_000
+NANO_PER_CENT = 10_000_000
 
 
 def sentence(measure: str, offered: Iterable[Offer]) -> str:
     """The most that one call of a model in use can come to beyond what is held for it, and of which model.
 
-    The bound: the longest answer of the model instead of the usual one; searches of the web come on top.
+    The bound: the longest answer of the model instead of the usual one, rounded up to cents; searches of the
+    web come on top.
     """
     if measure == Budget.Measure.REQUESTS:
         return "A budget of requests cannot be passed either way: a call is one request."
@@ -38,6 +40,8 @@ def sentence(measure: str, offered: Iterable[Offer]) -> str:
             "held, and only web searches can pass an estimated limit."
         )
     most, spec, usual = max(found, key=lambda one: one[0])
+    if measure == Budget.Measure.MONEY:
+        most = -(-most // NANO_PER_CENT) * NANO_PER_CENT
     return (
         f"Estimated, each call that runs at once can pass the limit by up to {limit_words(measure, most)} "
         f"({spec.name}, an answer of {spec.max_output:,} tokens instead of the usual {usual:,}), and by its "

@@ -56,6 +56,15 @@ class _Matching:
     period: UUID
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a call needs of one budget; uncapped: the limit may be passed."""
+
+    found: _Matching
+    amount: int
+    capped: bool
+
+
 def admit(
     caller: Caller,
     needed: Callable[[str, str], int],
@@ -70,24 +79,27 @@ def admit(
     ("over_budget", with its detail) where one is full; nothing is then taken, and the transaction may be
     committed, which keeps the rows that it opened.
     """
-    lines: list[Line] = []
-    full: list[tuple[_Matching, int]] = []
-    for found in sorted(_matching(caller, moment), key=lambda found: found.period):
+    asked = []
+    for found in _matching(caller, moment):
         amount = needed(found.measure, found.admission)
-        if amount == 0:  # a free model is what is left when the money is spent
-            continue
-        if _take(found, amount, within=True):
-            lines.append({"period": str(found.period), "amount": amount})
-        elif found.mode == Budget.Mode.WARN or found.budget in past:
-            _take(found, amount, within=False)
-            lines.append({"period": str(found.period), "amount": amount, "over": True})
+        if amount:  # a free model is what is left when the money is spent
+            capped = found.mode != Budget.Mode.WARN and found.budget not in past
+            asked.append(_Asked(found, amount, capped))
+    taken = _take(asked)
+    lines: list[Line] = []
+    full: list[_Asked] = []
+    for one in sorted(asked, key=lambda one: one.found.period):
+        used = taken.get(one.found.period)
+        if used is None:
+            full.append(one)
         else:
-            full.append((found, amount))
+            over = {"over": True} if used > one.found.limit else {}
+            lines.append({"period": str(one.found.period), "amount": one.amount, **over})
     if full:
         give_back(lines)
         # One that has an answer to being full comes first: the others are asked again with that answer.
-        first, amount = min(full, key=lambda each: each[0].mode != Budget.Mode.CHEAPER)
-        raise refusal(first.budget, first.period, amount)
+        first = min(full, key=lambda one: one.found.mode != Budget.Mode.CHEAPER)
+        raise refusal(first.found.budget, first.found.period, first.amount)
     return lines
 
 
@@ -136,19 +148,29 @@ def _matching(caller: Caller, moment: datetime) -> list[_Matching]:
     return matching
 
 
-def _take(found: _Matching, amount: int, *, within: bool) -> bool:
-    """Whether the row took it: within the limit, or in any case."""
-    key = rows.prepared(BudgetPeriod, "id", found.period)
-    if not within:
-        return rows.run(_taking(), amount, key) == 1
-    return rows.run(f"{_taking()} AND settled + held + %s <= %s", amount, key, amount, found.limit) == 1
+def _take(asked: Sequence[_Asked]) -> dict[UUID, int]:
+    """What is settled and held of each row that took its amount: within its limit, or uncapped. One
+    statement.
+    """
+    if not asked:
+        return {}
+    changes = [
+        (rows.prepared(BudgetPeriod, "id", one.found.period), one.amount, one.found.limit, one.capped)
+        for one in asked
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_taking(len(changes)), [value for change in changes for value in change])
+        return {periods.as_uuid(period): settled + held for period, settled, held in cursor.fetchall()}
 
 
 def _move(moves: dict[UUID, tuple[int, int]]) -> None:
-    for period in sorted(moves):
-        settled, held = moves[period]
-        if settled or held:
-            rows.run(_moving(), settled, held, rows.prepared(BudgetPeriod, "id", period))
+    changes = [
+        (rows.prepared(BudgetPeriod, "id", period), settled, held)
+        for period, (settled, held) in moves.items()
+        if settled or held
+    ]
+    if changes:
+        rows.run(_moving(len(changes)), *(value for change in changes for value in change))
 
 
 @cache
@@ -164,11 +186,31 @@ def _in_force() -> str:
 
 
 @cache
-def _taking() -> str:
-    return f"UPDATE {rows.quoted(BudgetPeriod._meta.db_table)} SET held = held + %s WHERE id = %s"  # noqa: S608
+def _taking(count: int) -> str:
+    """Its values, for each row: the id, what it is to take, its limit, and whether that caps it."""
+    return (
+        f"{_changing(('amount', 'most', 'capped'), count, 'held = p.held + w.amount')} "
+        "AND (NOT w.capped OR p.settled + p.held + w.amount <= w.most) RETURNING id, settled, held"
+    )
 
 
 @cache
-def _moving() -> str:
+def _moving(count: int) -> str:
+    """Its values, for each row: the id, what is added to what is settled, and to what is held."""
+    return _changing(("spent", "taken"), count, "settled = p.settled + w.spent, held = p.held + w.taken")
+
+
+def _changing(names: Sequence[str], count: int, change: str) -> str:
+    """Changes all rows that `w` names, locked in the order of their ids: a row is joined with its lock, and
+    the locks are taken in that order. SQLite has one writer and no locks of rows.
+    """
     table = rows.quoted(BudgetPeriod._meta.db_table)
-    return f"UPDATE {table} SET settled = settled + %s, held = held + %s WHERE id = %s"  # noqa: S608
+    columns = ", ".join(f"%s AS {name}" for name in ("period", *names))
+    wanted = " UNION ALL ".join([f"SELECT {columns}"] * count)
+    if connection.vendor != "postgresql":
+        return f"UPDATE {table} AS p SET {change} FROM ({wanted}) AS w WHERE p.id = w.period"  # noqa: S608
+    return (
+        f"WITH w AS ({wanted}), locked AS (SELECT b.id AS period FROM {table} b JOIN w ON w.period = b.id "  # noqa: S608
+        f"ORDER BY b.id FOR UPDATE OF b) UPDATE {table} AS p SET {change} FROM w, locked "
+        "WHERE locked.period = p.id AND w.period = p.id"
+    )

@@ -32,13 +32,13 @@ from .attempt_ends import CallSettled, announce_settled
 from .attempt_ends import on_attempt_end as on_attempt_end
 from .attempts import Attempt
 from .caller import Caller
-from .errors import CallRefused
+from .errors import CallRefused, KeyRevoked
 from .estimates import measure
-from .models import Hold
+from .models import Hold, Outcome
 from .open_calls import OpenCall, open_calls
 from .outlasting import all_done
 from .routes import Fallback, Route
-from .second_asks import let
+from .second_asks import Shortened, let
 from .settlement import Settlement, settle
 from .writer import writer
 
@@ -49,11 +49,13 @@ class Call(AsyncIterator[StreamEvent]):
     """An asynchronous context manager, and inside it an iterator of the vendor's events.
 
     Entering raises CallRefused, DuplicateCall, or django.db's OperationalError while the database is away.
-    Iterating raises ProviderError. `settlement` is there after leaving, unless the database did not answer.
+    Iterating raises ProviderError; so does leaving, KeyRevoked, when the credential was revoked meanwhile.
+    `settlement` is there after leaving, unless the database did not answer.
 
     From the first event on, `route` is where the answer comes from, and `fallbacks` names the models that
     were asked for before and did not answer, or that a budget did not allow; it is empty when the model asked
-    for answers. With `may_shorten` the answer may be kept shorter than `max_tokens`, to fit into a budget.
+    for answers. With `may_shorten` the answer may be kept shorter than `max_tokens`, to fit into a budget;
+    `shortened` says so, once the call is entered.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Call(AsyncIterator[StreamEvent]):
         may_shorten: bool = False,
     ) -> None:
         self.settlement: Settlement | None = None
+        self.shortened: Shortened | None = None
         self._caller = caller
         self._request = request
         self._purpose = purpose
@@ -82,6 +85,9 @@ class Call(AsyncIterator[StreamEvent]):
         self._asking: Asking | None = None
         self._admitted: Admitted
         self._open: OpenCall
+        self._cut = asyncio.timeout(
+            None
+        )  # its end is the way to cancel a body of code, and no more than that
 
     @property
     def route(self) -> Route:
@@ -130,6 +136,7 @@ class Call(AsyncIterator[StreamEvent]):
         )
         through = await let(asked, may_shorten=self._may_shorten)
         self._admitted, self._instead_of = through.admitted, through.instead_of
+        self.shortened = through.shortened
         self._asking = asking = Asking(
             self._admitted.ways,
             call_id=self._call_id,
@@ -142,6 +149,9 @@ class Call(AsyncIterator[StreamEvent]):
         if through.cancelled:
             await self._leave()
             raise asyncio.CancelledError
+        await self._cut.__aenter__()
+        self._open.credential = lambda: asking.route.credential_id
+        self._open.cut = self._revoked
         return self
 
     async def __aexit__(
@@ -150,7 +160,17 @@ class Call(AsyncIterator[StreamEvent]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if await self._leave() and not isinstance(error, asyncio.CancelledError):
+        self._open.cut = None
+        if not self._cut.expired():
+            self._cut.reschedule(None)
+        cancelled = await self._leave()
+        try:
+            await self._cut.__aexit__(kind, error, traceback)
+        except TimeoutError:
+            raise KeyRevoked from None
+        task = asyncio.current_task()
+        ours = self._cut.expired() and not (task is not None and task.cancelling())
+        if cancelled and not ours and not isinstance(error, asyncio.CancelledError):
             raise asyncio.CancelledError
 
     def __aiter__(self) -> Self:
@@ -166,6 +186,13 @@ class Call(AsyncIterator[StreamEvent]):
     @property
     def _attempts(self) -> list[Attempt]:
         return self._asking.attempts if self._asking is not None else []
+
+    def _revoked(self) -> None:
+        """Ends the call where it stands: its credential is not to be used any more."""
+        self._open.cut = None
+        if self._attempts:
+            self._attempts[-1].finish(Outcome.STOPPED, KeyRevoked.kind)
+        self._cut.reschedule(asyncio.get_running_loop().time())
 
     async def _chain(self, spec: ModelSpec) -> tuple[ModelSpec, ...]:
         """The models to ask after this one; what is not on offer is left out."""

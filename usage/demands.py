@@ -26,6 +26,7 @@ LEAST_SAMPLE = 20  # with fewer the longest answer counts
 LOOK_BACK = 5_000  # lines of the ledger, so that a rare model costs no long scan
 REMEMBERED = 60.0  # seconds
 PERCENTILE = 0.95
+HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,17 +112,27 @@ class Demand:
 
 
 class UsualOutput:
-    """What 95 of 100 recent answers of a model stayed within, from the ledger; remembered for a minute."""
+    """How long recent answers of a model were, from the ledger; remembered for a minute.
+
+    In tokens; None while too few answers are known. Asks the database.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._known: dict[tuple[str, str], tuple[float, int | None]] = {}
+        self._known: dict[tuple[str, str], tuple[float, list[int]]] = {}
 
     def of(self, provider: str, model: str) -> int | None:
-        """In tokens; None while too few answers are known. Asks the database."""
-        until, known = self._known.get((provider, model), (0.0, None))
+        """What 95 of 100 answers stayed within."""
+        return _within(PERCENTILE, self._sample(provider, model))
+
+    def middle(self, provider: str, model: str) -> int | None:
+        """What half of the answers stayed within."""
+        return _within(HALF, self._sample(provider, model))
+
+    def _sample(self, provider: str, model: str) -> list[int]:
+        until, known = self._known.get((provider, model), (0.0, []))
         if self._clock() >= until:
-            known = _percentile(provider, model)
+            known = _outputs(provider, model)
             self._known[provider, model] = (self._clock() + REMEMBERED, known)
         return known
 
@@ -138,7 +149,13 @@ def _likely_answer(option: Option) -> int:
     return option.max_tokens if usual is None else min(usual, option.max_tokens)
 
 
-def _percentile(provider: str, model: str) -> int | None:
+def _within(share: float, outputs: list[int]) -> int | None:
+    """The least number of tokens that this share of the answers stayed within; of enough answers only."""
+    return outputs[math.ceil(share * len(outputs)) - 1] if len(outputs) >= LEAST_SAMPLE else None
+
+
+def _outputs(provider: str, model: str) -> list[int]:
+    """The lengths of recent complete answers, shortest first."""
     newest = LedgerLine.objects.order_by("-id").values_list("id", flat=True).first() or 0
     lines = LedgerLine.objects.filter(
         id__gt=newest - LOOK_BACK,
@@ -147,10 +164,7 @@ def _percentile(provider: str, model: str) -> int | None:
         outcome=Outcome.COMPLETED,
         source=Source.REPORTED,
     ).order_by("-id")
-    outputs = sorted(lines.values_list("output_tokens", flat=True)[:SAMPLE])
-    if len(outputs) < LEAST_SAMPLE:
-        return None
-    return outputs[math.ceil(PERCENTILE * len(outputs)) - 1]
+    return sorted(lines.values_list("output_tokens", flat=True)[:SAMPLE])
 
 
 def _cached(size: Size, spec: ModelSpec) -> bool:

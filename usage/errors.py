@@ -3,6 +3,7 @@
 Exception
 ├── CallRefused      Parley declines, before any money is held and before the vendor is asked
 ├── DuplicateCall    the call id was used before: the first call under it counts
+├── KeyRevoked       the credential was revoked while the call was made with it (an InterruptedStream)
 └── TriggersMissing  the ledger is not protected; the server must not start (usage.triggers)
 """
 
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
+
+from providers.errors import InterruptedStream
 
 Code = Literal["no_credential", "unknown_model", "unknown_price", "over_budget", "not_allowed", "unsupported"]
 
@@ -81,3 +84,10 @@ class DuplicateCall(Exception):
     def __init__(self, call_id: UUID) -> None:
         super().__init__(f"There is a call {call_id} already.")
         self.call_id = call_id
+
+
+class KeyRevoked(InterruptedStream):
+    """Raised to whoever iterates the call; what came of the answer is settled."""
+
+    kind = "key_revoked"
+    says = "The key that this answer was made with was revoked or replaced."

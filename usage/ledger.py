@@ -18,7 +18,8 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Max, Min
 
-from . import rows
+from . import rollup, rows
+from .budget_periods import share_ledger
 from .ledger_budgets import WrongPeriod, mend_periods, wrong_periods
 from .models import NOBODY, DailyUsage, LedgerLine, Outcome, Source
 from .writer import write_turn
@@ -97,8 +98,10 @@ def rebuild(*, since: date | None = None, until: date | None = None) -> Generato
         for start in range(0, len(wrong), AT_ONCE):
             batch = wrong[start : start + AT_ONCE]
             with write_turn(), transaction.atomic():
+                share_ledger()
                 for row in batch:
                     _mend(row.key)
+                rollup.outdate({day})
             for row in batch:
                 yield from row.differences()
     for period in mend_periods():

@@ -23,6 +23,7 @@ from .counts import count
 from .estimates import seen_usage
 from .retries import Retries, configured
 from .routes import Fallback, Route
+from .second_asks import Shortened
 from .settlement import Settlement, settle_lost, sweep_all, sweep_expired, sweep_some
 from .writer import writer
 
@@ -36,6 +37,7 @@ __all__ = [
     "Retries",
     "Route",
     "Settlement",
+    "Shortened",
     "call",
     "complete",
     "count",

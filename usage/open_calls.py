@@ -37,12 +37,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False)
 class OpenCall:
-    """A hold of this process, with the attempts that its call is making."""
+    """A hold of this process, with the attempts that its call is making. `credential` is what the latest one
+    is made with; `cut` ends the call, None where there is nothing to end any more.
+    """
 
     hold_id: UUID
     attempts: list[Attempt] = field(default_factory=list)
     stored_at: float = 0.0  # time.monotonic()
     stored: tuple[Any, ...] = ()
+    credential: Callable[[], UUID | None] = lambda: None
+    cut: Callable[[], None] | None = None
 
     def mark(self) -> tuple[Any, ...]:
         """Changes with everything that a settlement would be computed from."""
@@ -78,6 +82,15 @@ class OpenCalls:
 
     def remove(self, call: OpenCall) -> None:
         self._calls.pop(call.hold_id, None)
+
+    def by_credential(self) -> dict[UUID, list[OpenCall]]:
+        """The calls that could be cut, by what they are made with; those without a row are left out."""
+        found: dict[UUID, list[OpenCall]] = {}
+        for call in self._calls.values():
+            credential = call.credential()
+            if credential is not None and call.cut is not None:
+                found.setdefault(credential, []).append(call)
+        return found
 
     @property
     def unsettled(self) -> int:

@@ -51,7 +51,11 @@ def override(provider: str, model: str, at: datetime) -> Tariff | None:
     )
     if found is None:
         return None
-    row = Price.objects.get(pk=found)
+    return of_row(Price.objects.get(pk=found))
+
+
+def of_row(row: Price) -> Tariff:
+    """What a price row says, as a tariff."""
     return Tariff(
         rates=Rates(row.input, row.output, row.cache_read, row.cache_write_5m, row.cache_write_1h),
         long_context_above=row.long_context_above,
@@ -63,6 +67,14 @@ def override(provider: str, model: str, at: datetime) -> Tariff | None:
         source=row.source,
         price_id=row.pk,
     )
+
+
+def price_of(spec: ModelSpec, at: datetime) -> Tariff | None:
+    """What a call of this model is priced at, at a moment; None where only a stand-in would be. No query for
+    prices that have not ended.
+    """
+    row = overridden(at).get(spec.ref)
+    return of_row(row) if row is not None else listed(spec, at)
 
 
 def overridden(at: datetime) -> dict[str, Price]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import unicodedata
 from collections.abc import Iterable
+
+from accounts.spreadsheets import safe
 
 from .report_names import HEADINGS, Name
 from .reports import Sums
 
 NANO = 1_000_000_000
-# What makes a spreadsheet take a text for a formula, also after it has dropped what cannot be seen.
-FORMULA = frozenset("=+-@\t\r\n|%")
 FIGURES = (
     "calls",
     "failed_attempts",
@@ -36,12 +35,6 @@ def table(by: tuple[str, ...], rows: Iterable[tuple[tuple[Name, ...], tuple[str,
         tokens = (sums.input, sums.cached, sums.written, sums.output)
         writer.writerow([*texts, sums.calls, sums.failed, *tokens, sums.estimated, exact(sums.cost_nano)])
     return out.getvalue()
-
-
-def safe(text: str) -> str:
-    """The text as no spreadsheet runs it: with an apostrophe before what it might take for a formula."""
-    first = unicodedata.normalize("NFKC", text.lstrip(" \u00a0\ufeff\u200b"))[:1]
-    return f"'{text}" if first in FORMULA or text[:1].isspace() else text
 
 
 def exact(nano: int) -> str:

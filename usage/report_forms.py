@@ -19,7 +19,7 @@ PERIODS = {"week": "Week", "month": "Month", "quarter": "Quarter", "own": "Dates
 SORTS = ("cost", "calls", "input", "cached", "output", "name")
 LONGEST = 366  # days
 LONGEST_PAGE = 92  # days that a page adds up while somebody waits: a quarter
-NARROWING = ("person", "team", "token", "provider", "model", "purpose", "key", "outcome")
+NARROWING = ("person", "team", "token", "provider", "model", "purpose", "key", "credential", "outcome")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +134,7 @@ class ReportForm(forms.Form):
         for name in ("provider", "model", "purpose", "key"):
             if name in only:
                 self.fields[name] = forms.CharField(max_length=300, required=False)
+        self.fields["credential"] = forms.UUIDField(required=False)
         self.fields["outcome"] = forms.ChoiceField(choices=Outcome.choices, required=False)
         self.fields["by"] = forms.ChoiceField(choices=self.groupings, required=False)
         self.fields["then"] = forms.ChoiceField(choices=self.groupings, required=False)
@@ -187,7 +188,7 @@ class ReportForm(forms.Form):
             name=name,
             period=days,
             by=(first, then) if then and then != first else (first,),
-            sort=data["sort"] or "cost",
+            sort=data["sort"] or ("name" if first == "day" else "cost"),
             narrowed={one: data[one] for one in NARROWING if data.get(one)},
             given={one: data.get(one) for one in self.fields},
             can=frozenset(self.fields),

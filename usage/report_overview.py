@@ -15,6 +15,7 @@ from django.db import connection
 from django.db.models import Count, Min
 
 from .models import DailyUsage, LedgerLine, Outcome
+from .report_changes import Comparison, earliest, of_days
 from .report_forms import Period, period
 from .reports import Filters, Key, Sums, lines, sums
 
@@ -78,11 +79,24 @@ class Overview:
     def today(self) -> Sums:
         return self.by_day.get(self.month.today, Sums())
 
+    @property
+    def yesterday(self) -> Sums:
+        return self.by_day.get(self.month.today - timedelta(days=1), Sums())
+
+    @property
+    def month_change(self) -> Comparison | None:
+        return of_days("month", self.month, self.by_day)
+
+    @property
+    def week_change(self) -> Comparison | None:
+        return of_days("week", self.week, self.by_day)
+
 
 def overview(today: date, now: datetime) -> Overview:
     """Everything at once; a fixed number of queries, whatever there is."""
     month, week = period("month", today), period("week", today)
-    begin = min(month.first, week.first, today - timedelta(days=LOOK_BACK))
+    back = earliest(("month", month), ("week", week))
+    begin = min(month.first, week.first, back, today - timedelta(days=LOOK_BACK))
     by_day = {key[0]: found for key, found in sums(Filters(first=begin, last=today), ("day",)).items()}
     first_ever = DailyUsage.objects.aggregate(first=Min("day"))["first"]
     full = _full_days(today, first_ever)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from accounts.models import Team, User
 
-from .models import NOBODY, DailyUsage
-from .report_chart import Chart, Layer, chart, leading
-from .report_forms import Asked
+from .models import NOBODY
+from .report_chart import Chart, Layer, chart
+from .report_chart import leading as leading_layers
+from .report_forms import Asked, narrowing
 from .report_names import HEADINGS, OUTCOMES, Name, Names, plain_name
-from .reports import Filters, Key, Sums, costs_by_day, sums
+from .reports import Filters, Key, Sums, costs_by_day, leading, sums, values
 
 COLUMNS = (
     ("calls", "Calls"),
@@ -40,11 +41,21 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Every group, sorted. `rows` from `shown` on are added up in `rest`: what is shown is `total`."""
+    """The groups, sorted: `count` of them, of which `rows` are all or the first. Those that are not `shown`
+    are added up in `rest`: together they are `total`. `stack` has the sums by the grouping that is not the
+    day, where `rows` are not all.
+    """
 
     by: tuple[str, ...]
     rows: list[Row]
     total: Sums
+    count: int
+    stack: Mapping[Key, Sums] | None = None
+
+    @property
+    def groups(self) -> dict[Key, Sums]:
+        """The sums of every row; one of everything where `rows` are not all."""
+        return {row.key: row.sums for row in self.rows} if self.stack is None else {(): self.total}
 
     @property
     def headings(self) -> list[str]:
@@ -62,11 +73,11 @@ class Table:
     @property
     def hidden(self) -> int:
         """How many groups are not shown on their own."""
-        return max(0, len(self.rows) - SHOWN)
+        return max(0, self.count - SHOWN)
 
     @property
     def rest(self) -> Sums:
-        return sum((row.sums for row in self.rows[SHOWN:]), Sums())
+        return self.total - sum((row.sums for row in self.shown), Sums())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,54 +91,72 @@ class Choice:
 
 
 def table(asked: Asked, filters: Filters) -> Table:
-    """The groups that the address asks for. At most two queries for sums and three for names."""
+    """Every group that the address asks for, for a file. Few queries, and at most three for names."""
     groups = sums(filters, asked.by)
-    names = Names.of(asked.by, groups)
-    rows = [
-        Row(key, tuple(names.name(name, value) for name, value in zip(asked.by, key, strict=True)), found)
-        for key, found in groups.items()
-    ]
-    return Table(by=asked.by, rows=_sorted(rows, asked.sort), total=sum(groups.values(), Sums()))
+    rows = _sorted(_rows(asked.by, groups), asked.sort)
+    return Table(by=asked.by, rows=rows, total=sum(groups.values(), Sums()), count=len(rows))
+
+
+def page_table(asked: Asked, filters: Filters) -> Table:
+    """The same for a page: where there is a group for each day and something else, the first ones alone."""
+    other = layer(asked)
+    if "day" not in asked.by or not other:
+        return table(asked, filters)
+    stack = sums(filters, (other,))
+    groups, count = _first(asked, filters, stack)
+    rows = _sorted(_rows(asked.by, groups), asked.sort)[:SHOWN]
+    return Table(by=asked.by, rows=rows, total=sum(stack.values(), Sums()), count=count, stack=stack)
 
 
 def drawn(asked: Asked, filters: Filters, table: Table) -> Chart | None:
-    """The chart of cost per day, stacked by the table's first grouping that is not the day. At most two
-    queries.
-    """
+    """The chart of cost per day, stacked by the table's first grouping that is not the day. Few queries."""
     stacked = layer(asked)
     if not stacked:
-        return chart(asked.period, [("Cost", {row.key[0]: row.sums.cost_nano for row in table.rows})])
-    at = table.by.index(stacked)
+        return chart(asked.period, [Layer("Cost", {row.key[0]: row.sums.cost_nano for row in table.rows})])
+    at = table.by.index(stacked) if table.stack is None else 0
     costs: dict[Any, int] = {}
-    for row in table.rows:
-        costs[row.key[at]] = costs.get(row.key[at], 0) + row.sums.cost_nano
-    top = leading(costs)
-    texts = {row.key[at]: row.names[at].text for row in table.rows}
+    for key, found in (table.groups if table.stack is None else table.stack).items():
+        costs[key[at]] = costs.get(key[at], 0) + found.cost_nano
+    top = leading_layers(costs)
+    if table.stack is None:
+        texts = {row.key[at]: row.names[at].text for row in table.rows}
+    else:
+        names = Names.of((stacked,), [(value,) for value in top])
+        texts = {value: names.name(stacked, value).text for value in top}
     amounts: list[dict[date, int]] = [{} for _ in range(len(top) + 1)]
     for (day, place), cost in costs_by_day(filters, stacked, top).items():
         amounts[place][day] = cost
-    names = [*(texts[value] for value in top), others(costs, top)]
-    return chart(asked.period, [one for one in zip(names, amounts, strict=True) if any(one[1].values())])
+    return chart(asked.period, _layers(stacked, costs, top, amounts, texts.__getitem__))
 
 
-def layers_of(groups: Mapping[Key, Sums], names: Callable[[Any], str]) -> list[Layer]:
-    """The layers of a chart from sums by day and one more grouping."""
+def layers_of(groups: Mapping[Key, Sums], grouping: str, names: Callable[[Any], str]) -> list[Layer]:
+    """The layers of a chart from sums by day and this grouping."""
     costs: dict[Any, int] = {}
     for (_, value), found in groups.items():
         costs[value] = costs.get(value, 0) + found.cost_nano
-    top = leading(costs)
+    top = leading_layers(costs)
     amounts: list[dict[date, int]] = [{} for _ in range(len(top) + 1)]
     places = {value: place for place, value in enumerate(top)}
     for (day, value), found in groups.items():
         place = places.get(value, len(top))
         amounts[place][day] = amounts[place].get(day, 0) + found.cost_nano
-    texts = [*map(names, top), others(costs, top)]
-    return [one for one in zip(texts, amounts, strict=True) if any(one[1].values())]
+    return _layers(grouping, costs, top, amounts, names)
 
 
-def others(costs: Mapping[Any, int], top: Sequence[Any]) -> str:
-    """What the groups are called that are no layers of their own."""
-    return f"{sum(1 for cost in costs.values() if cost) - len(top)} others"
+def _layers(
+    grouping: str,
+    costs: Mapping[Any, int],
+    top: Sequence[Any],
+    amounts: Sequence[Mapping[date, int]],
+    names: Callable[[Any], str],
+) -> list[Layer]:
+    """The groups that are layers of their own, and all others in one."""
+    rest = sum(1 for cost in costs.values() if cost) - len(top)
+    layers = [
+        Layer(names(value), amounts[place], narrowing(grouping, value)) for place, value in enumerate(top)
+    ]
+    layers.append(Layer(f"{rest} other{'' if rest == 1 else 's'}", amounts[len(top)]))
+    return [one for one in layers if any(one.costs.values())]
 
 
 def layer(asked: Asked) -> str:
@@ -138,14 +167,10 @@ def layer(asked: Asked) -> str:
 def choices(asked: Asked, filters: Filters) -> list[Choice]:
     """The filters of this page with what can be chosen in this period; what is chosen is always among it.
 
-    Two queries for people and teams, one for the rest, one for the names of tokens.
+    Two queries for people and teams, few for the rest, one for the names of tokens.
     """
     everything = Filters(first=filters.first, last=filters.last, person=_fixed(asked, filters))
-    columns = ("provider", "model", "purpose", "credential_scope", "token")
-    rows = DailyUsage.objects.filter(day__range=(everything.first, everything.last))
-    if everything.person is not None:
-        rows = rows.filter(user=everything.person)
-    found = list(rows.order_by().values_list(*columns).distinct())
+    found = values(everything, "provider", "model", "purpose", "credential_scope", "token")
     options: dict[str, dict[str, str]] = {
         "provider": _plain("provider", {row[0] for row in found}),
         "model": _plain("model", {f"{row[0]}/{row[1]}" for row in found}),
@@ -190,6 +215,37 @@ def _plain(name: str, values: Iterable[str]) -> dict[str, str]:
 
 def _without(name: str) -> dict[str, str]:
     return {str(NOBODY): {"team": "No team", "token": "No token"}[name]}
+
+
+def _first(asked: Asked, filters: Filters, stack: Mapping[Key, Sums]) -> tuple[dict[Key, Sums], int]:
+    """Of the groups by day and one thing more: at least those that come first, and how many there are."""
+    most = leading(filters, asked.by, "first" if asked.sort == "name" else asked.sort, SHOWN)
+    if asked.sort != "name" or most.count <= SHOWN:
+        return most.groups, most.count
+    if asked.by[0] == "day":  # the days that come first, the last one of them whole
+        until = max(key[0] for key in most.groups)
+        return sums(replace(filters, last=until), asked.by), most.count
+    if asked.by[0] != "person":
+        return sums(filters, asked.by), most.count
+    people = [row.key[0] for row in _sorted(_rows(("person",), stack), "name")]
+    groups: dict[Key, Sums] = {}
+    for count in (5, 20, SHOWN):  # of each there is one day at least
+        groups = sums(filters, asked.by, people=people[:count])
+        if len(groups) >= SHOWN:
+            break
+    return groups, most.count
+
+
+def _rows(by: tuple[str, ...], groups: Mapping[Key, Sums]) -> list[Row]:
+    names = Names.of(by, groups)
+    known = [
+        {value: names.name(name, value) for value in {key[at] for key in groups}}
+        for at, name in enumerate(by)
+    ]
+    return [
+        Row(key, tuple([name[value] for name, value in zip(known, key, strict=True)]), found)
+        for key, found in groups.items()
+    ]
 
 
 def _sorted(rows: list[Row], sort: str) -> list[Row]:

@@ -1,22 +1,28 @@
 """Keeps DailyUsage equal to the ledger's sums: called in the transaction that writes lines, and nowhere
-else.
+else. What is summed up of older days beside it (digests) is outdated by a line that comes late.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
 from . import rows
-from .models import NOBODY, DailyUsage, LedgerLine, Outcome, Source
+from .clock import database_now, organisation_day
+from .models import NOBODY, DailyUsage, Digest, LedgerLine, Outcome, Source
+
+# How far back lines are written in the course of things. Digests are made of days before those
+# alone, and one day more lies between, for a transaction that began before midnight.
+LATELY = timedelta(days=2)
 
 Key = tuple[Any, ...]
 
 
 def add(lines: Iterable[LedgerLine]) -> None:
     """Adds new lines to their days, in the order of their keys, so that two writers cannot deadlock."""
-    sums: dict[Key, dict[str, int]] = {}
+    lines, sums = list(lines), dict[Key, dict[str, int]]()
     for line in lines:
         row = sums.setdefault(key_of(line), dict.fromkeys(DailyUsage.SUMS, 0))
         for name, amount in amounts_of(line).items():
@@ -24,6 +30,17 @@ def add(lines: Iterable[LedgerLine]) -> None:
     for key in sorted(sums, key=str):
         day = DailyUsage(**dict(zip(DailyUsage.KEY, key, strict=True)), **sums[key])
         rows.insert(day, otherwise=_added())
+    outdate({line.day for line in lines if line.day < organisation_day(line.written_at) - LATELY})
+
+
+def outdate(days: Collection[date]) -> None:
+    """To be called in the transaction that changes what these days come to, after `share_ledger`."""
+    for day in sorted(days):
+        found = Digest.objects.filter(first__lte=day, last__gte=day).exclude(state=Digest.State.OUTDATED)
+        # Locked in an order that all transactions share.
+        ids = list(found.select_for_update().order_by("id").values_list("id", flat=True))
+        if ids:
+            Digest.objects.filter(pk__in=ids).update(state=Digest.State.OUTDATED, changed_at=database_now())
 
 
 def key_of(line: LedgerLine) -> Key:

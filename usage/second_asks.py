@@ -29,21 +29,31 @@ MOST_TRIES = 6
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Shortened:
+    """An answer may have so many tokens and no more, because a budget, named here, has no room for more."""
+
+    max_tokens: int
+    budget: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Let:
-    """A call that was let through, as `asked` says. `instead_of` are the models that a budget did not allow;
-    `cancelled` says that the caller was cancelled meanwhile.
+    """A call that was let through, as `asked` says. `instead_of` are the models that a budget did not allow,
+    `shortened` what the answer was kept to; `cancelled` says that the caller was cancelled meanwhile.
     """
 
     asked: Asked
     admitted: Admitted
     instead_of: list[Fallback] = field(default_factory=list)
+    shortened: Shortened | None = None
     cancelled: bool = False
 
 
 async def let(asked: Asked, *, may_shorten: bool = False) -> Let:
     """Raises as admission.admit does, but for NotCheaper; and CancelledError where nothing was held."""
     instead_of: list[Fallback] = []
+    kept: Shortened | None = None
     before, over, tries = asked, None, 0
     while True:
         tries += 1
@@ -63,7 +73,9 @@ async def let(asked: Asked, *, may_shorten: bool = False) -> Let:
                 raise over or refusal from None
             over = refusal
             again = shortened(asked, full) if may_shorten else None
-            if again is None and full.cheaper_model:
+            if again is not None:
+                kept = Shortened(again.request.max_tokens, full.name)
+            elif full.cheaper_model:
                 again = await cheaper(asked, full)
                 if again is not None and again.spec.ref != asked.spec.ref:
                     before = asked
@@ -73,7 +85,9 @@ async def let(asked: Asked, *, may_shorten: bool = False) -> Let:
                 raise
             asked = again
         else:
-            return Let(asked=asked, admitted=result, instead_of=instead_of, cancelled=cancelled)
+            return Let(
+                asked=asked, admitted=result, instead_of=instead_of, shortened=kept, cancelled=cancelled
+            )
 
 
 def shortened(asked: Asked, full: OverBudget) -> Asked | None:

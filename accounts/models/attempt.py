@@ -14,6 +14,7 @@ from accounts.ids import uuid7
 from accounts.names import NAME_LENGTH
 from accounts.sealing import SealedField
 
+from .organisation import Team
 from .user import User
 
 KEPT = timedelta(days=1)
@@ -47,7 +48,8 @@ class LoginAttempt(models.Model):
 
     `secret` is what only this server may know (the verifier and state, or the device code); it goes with the
     attempt's end. With a device code the person types `user_code` at `verification_uri`, and this server asks
-    the vendor at most every `interval` seconds whether they have.
+    the vendor at most every `interval` seconds whether they have. The grant is to belong to the person, to
+    `team`, or to the organisation, as `scope` says.
     """
 
     class Flow(models.TextChoices):
@@ -64,6 +66,8 @@ class LoginAttempt(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="login_attempts")
     session = models.CharField(max_length=64)
+    scope = models.CharField(max_length=12, default="organisation")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
     provider = models.CharField(max_length=40)
     base_url = models.CharField(max_length=300)
     options = models.JSONField(default=dict, blank=True)
@@ -87,7 +91,7 @@ class LoginAttempt(models.Model):
 
     def sealed_to(self) -> str:
         """What the secret is bound to beside its row."""
-        return f"{self.person_id} {self.session} {self.provider}"
+        return f"{self.person_id} {self.session} {self.provider} {self.scope}:{self.team_id}"
 
     @property
     def is_under_way(self) -> bool:

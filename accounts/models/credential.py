@@ -23,6 +23,10 @@ Scope = Literal["person", "team", "organisation"]
 
 
 class CredentialQuerySet(models.QuerySet["Credential"]):
+    def for_calls(self) -> Self:
+        """Those that open models: all but admin keys."""
+        return self.exclude(kind=Credential.Kind.ADMIN_KEY)
+
     def for_user(self, person: User) -> Self:
         """What this person may change: their own and their managed teams'; for admins all shared ones."""
         if not person.is_active:
@@ -33,27 +37,39 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
         return self.filter(mine)
 
     def serving(self, user_id: UUID, team_id: UUID | None) -> Self:
-        """Every credential, in any state but revoked, that a call of this person may be made with.
+        """Every credential for calls, in any state but revoked, of an owner who may serve this person.
 
-        A team's credentials serve only its members, a deactivated person is served by none.
+        A team's credentials serve only its members, a deactivated person is served by none. Which of them are
+        used is decided by accounts.credentials; each row has the organisation's `policy` for that.
         """
         team = models.Q(team=team_id, team__memberships__user=user_id) if team_id else models.Q(pk__in=[])
         owners = models.Q(person=user_id) | team | models.Q(organisation__isnull=False)
         may_call = models.Exists(User.objects.active().filter(pk=user_id))
-        return self.filter(owners, may_call).exclude(state=Credential.State.REVOKED)
+        found = self.for_calls().filter(owners, may_call).exclude(state=Credential.State.REVOKED)
+        return found.annotate(policy=models.Subquery(Organisation.objects.values("policy")[:1]))
 
     def serving_at(self, user_id: UUID, team_id: UUID | None, provider: str) -> list[Credential]:
         """`serving`, of one provider, by a statement that is built once: it runs before every call."""
-        table, people, members = (
-            connection.ops.quote_name(model._meta.db_table) for model in (self.model, User, Membership)
+        table, people, members, organisations = (
+            connection.ops.quote_name(model._meta.db_table)
+            for model in (self.model, User, Membership, Organisation)
         )
         user, team = (User._meta.pk.get_db_prep_value(key, connection) for key in (user_id, team_id))
         query = f"""
-            SELECT c.* FROM {table} c WHERE c.provider = %s AND c.state <> %s
+            SELECT c.*, (SELECT o.policy FROM {organisations} o) AS policy FROM {table} c
+            WHERE c.provider = %s AND c.state <> %s AND c.kind <> %s
             AND (c.person_id = %s OR c.organisation_id IS NOT NULL OR (c.team_id = %s
                 AND EXISTS (SELECT 1 FROM {members} m WHERE m.team_id = c.team_id AND m.user_id = %s)))
             AND EXISTS (SELECT 1 FROM {people} p WHERE p.id = %s AND p.is_active)"""  # noqa: S608
-        values = [provider, Credential.State.REVOKED, user, team, user, user]
+        values = [
+            provider,
+            Credential.State.REVOKED,
+            Credential.Kind.ADMIN_KEY,
+            user,
+            team,
+            user,
+            user,
+        ]
         return list(self.model.objects.using(self.db).raw(query, values))
 
     def lease_renewal(self, credential_id: UUID, holder: UUID, seconds: float) -> bool:
@@ -74,6 +90,10 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
 class Credential(models.Model):
     """Belongs to exactly one person, team or the organisation. The secret is sealed, and wiped when revoked.
 
+    Of several of one owner for one provider those of the lowest `rank` serve first; calls are spread over
+    those of one rank. A paused one serves nothing until it is resumed. `rotate_by` is the day by which its
+    owner wants it replaced.
+
     `base_url` is the address for which the secret was entered. It is never sent anywhere else: it is part of
     what the secret is sealed to, and `accounts.credentials` passes over a row whose address is no longer the
     configured one. `options` is what else its provider needs (Access.options); no secrets.
@@ -81,6 +101,9 @@ class Credential(models.Model):
     A grant (kind oauth or device) holds its tokens in `secret` (accounts.stored_grants). Its access token is
     good until `fresh_until`, empty when it does not end; `expires_at` is the end of the grant itself. Who
     renews it holds the lease of `renewer` and `renewing_until`.
+
+    An admin key is the organisation's, one for each provider. It reads what the vendor says was used
+    (accounts.admin_keys), and no call is ever made with it.
     """
 
     class Kind(models.TextChoices):
@@ -88,11 +111,17 @@ class Credential(models.Model):
         OAUTH = "oauth"
         DEVICE = "device"
         CLIENT = "client"
+        ADMIN_KEY = "admin_key"
 
     class State(models.TextChoices):
         ACTIVE = "active"
         INVALID = "invalid"  # the provider refused it, or it can no longer be opened
         REVOKED = "revoked"
+
+    class Rank(models.IntegerChoices):
+        FIRST = 0, "Before the others"
+        USUAL = 1, "In turn with the others"
+        LAST = 2, "When no other one can"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     person = models.ForeignKey(
@@ -113,6 +142,9 @@ class Credential(models.Model):
     options = models.JSONField(default=dict, blank=True)
     label = models.CharField(max_length=NAME_LENGTH, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
+    paused = models.BooleanField(default=False)
+    rank = models.PositiveSmallIntegerField(choices=Rank.choices, default=Rank.USUAL)
+    rotate_by = models.DateField(null=True, blank=True)
     last_error = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -137,6 +169,15 @@ class Credential(models.Model):
                 | models.Q(state="invalid"),
                 name="credential_secret_while_active",
             ),
+            models.CheckConstraint(
+                condition=~models.Q(kind="admin_key") | models.Q(organisation__isnull=False),
+                name="admin_key_of_the_organisation",
+            ),
+            models.UniqueConstraint(
+                fields=["provider"],
+                condition=models.Q(kind="admin_key") & ~models.Q(state="revoked"),
+                name="admin_key_once",
+            ),
         ]
         indexes = [models.Index(fields=["provider", "state"], name="credential_by_provider")]
 
@@ -149,6 +190,11 @@ class Credential(models.Model):
         if self.person_id:
             return "person"
         return "team" if self.team_id else "organisation"
+
+    @property
+    def name(self) -> str:
+        """How people tell it from others: what they called it, and its hint."""
+        return f"{self.label or self.provider} …{self.hint}"
 
     @property
     def is_grant(self) -> bool:

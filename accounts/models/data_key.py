@@ -7,7 +7,8 @@ from django.utils import timezone
 
 
 class DataKey(models.Model):
-    """One key for values. The newest seals; retired ones open what they sealed until it is sealed anew.
+    """One key for values. The active one seals; retired ones open what they sealed until it is sealed anew,
+    and are removed when nothing stands under them any more (accounts.rotation).
 
     `id` is the 4-byte number inside each sealed value, `master_key` names the master key that wraps this row.
     """
@@ -21,6 +22,7 @@ class DataKey(models.Model):
     master_key = models.CharField(max_length=16)
     state = models.CharField(max_length=10, choices=State.choices, default=State.ACTIVE)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    retired_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -22,9 +22,9 @@ class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
         return self.filter(user=person)
 
     def usable(self, now: datetime | None = None) -> Self:
-        """Not revoked, not expired, and of a person who may still sign in."""
+        """Not revoked, not expired, and of a person who may still use Parley."""
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=now or timezone.now())
-        return self.filter(unexpired, revoked_at=None, user__is_active=True)
+        return self.filter(unexpired, revoked_at=None, user__in=User.objects.admitted().values("pk"))
 
 
 class AccessToken(models.Model):

@@ -29,6 +29,11 @@ class UserQuerySet(models.QuerySet["User"]):
     def active(self) -> Self:
         return self.filter(is_active=True)
 
+    def admitted(self) -> Self:
+        """Those who may use Parley: active, and not held back until they add a second factor."""
+        in_time = models.Q(second_factor_due=None) | models.Q(second_factor_due__gt=now())
+        return self.active().filter(in_time)
+
     def for_user(self, person: User) -> Self:
         """The people that this person may see: themselves and their teams; owners and admins see everyone."""
         if person.is_admin:
@@ -65,6 +70,12 @@ class User(AbstractBaseUser):
     timezone = models.CharField(max_length=64, default="UTC", validators=[known_timezone])
     language = models.CharField(max_length=16, blank=True, help_text="Empty: as the browser asks.")
     is_active = models.BooleanField(default=True)
+    second_factor_due = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="From here on this person, whose role needs a second factor, may only add one.",
+    )
     created_at = models.DateTimeField(default=now, editable=False)
 
     USERNAME_FIELD = "email"
@@ -100,6 +111,11 @@ class User(AbstractBaseUser):
     def initial(self) -> str:
         """The one letter in this person's face."""
         return next((char for char in self.display if char.isalnum()), "?").upper()[:1]
+
+    @property
+    def is_held_back(self) -> bool:
+        """Whether this person can only add a second factor, and sign out."""
+        return self.second_factor_due is not None and self.second_factor_due <= now()
 
     @property
     def is_admin(self) -> bool:

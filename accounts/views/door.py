@@ -12,9 +12,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from accounts import actions, checking, credentials, first_visit, limits
+from accounts import actions, checking, credentials, first_visit, key_actions, limits
 from accounts.forms import KeyForm, SetupForm
-from accounts.models import Organisation
+from accounts.key_owners import Owner
+from accounts.models import Organisation, User
 from providers.access import Access, Secret
 from providers.errors import ProviderError
 
@@ -70,7 +71,7 @@ def setup_key(request: HttpRequest) -> HttpResponse:
         if not limits.within("setup-key", str(request.user.pk), times=KEY_TRIES, seconds=KEY_SECONDS):
             form.add_error("key", LIMIT_REACHED)
             status = 429
-        elif problem := _take_key(organisation, form.cleaned_data["key"]):
+        elif problem := _take_key(organisation, form.cleaned_data["key"], request.user):
             form.add_error("key", problem)
         else:
             return redirect(settings.LOGIN_REDIRECT_URL)
@@ -108,7 +109,7 @@ def _code_accepted(request: HttpRequest, form: SetupForm) -> bool:
 
 
 @sensitive_variables("secret", "access")
-def _take_key(organisation: Organisation, secret: Secret) -> str | None:
+def _take_key(organisation: Organisation, secret: Secret, by: User) -> str | None:
     """Tests the key with the provider and stores it. Returns what to say when it was not stored."""
     base_url = credentials.base_url(KEY_PROVIDER)
     options = credentials.shared_options(KEY_PROVIDER)
@@ -117,11 +118,12 @@ def _take_key(organisation: Organisation, secret: Secret) -> str | None:
         account = checking.account_behind(KEY_PROVIDER, access)
     except ProviderError as error:
         return checking.advice(error, KEY_PROVIDER)
-    actions.save_organisation_key(
-        organisation=organisation,
+    key_actions.save_only_credential(
+        owner=Owner(organisation=organisation),
         provider=KEY_PROVIDER,
         base_url=base_url,
         secret=secret,
         vendor_account=account.vendor_account,
+        by=by,
     )
     return None

@@ -1,8 +1,9 @@
-"""The organisation's keys: listing, entering, replacing, checking, revoking. For owners and admins."""
+"""Keys: listing, entering, replacing, changing, checking, revoking. One set of views for the three places
+(accounts.key_places): the organisation's, those of the teams that a person manages, and a person's own.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
@@ -12,120 +13,136 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import actions, checking, connecting, credentials, key_forms, limits
+from accounts import checking, connecting, credentials, key_actions, key_forms, key_lines, limits
 from accounts.key_forms import AccessForm
-from accounts.models import Credential, LoginAttempt, Organisation, User
-from accounts.models.credential import CredentialQuerySet
-from accounts.rights import admins_only, manage_page
+from accounts.key_lines import KINDS
+from accounts.key_owners import Owner
+from accounts.key_places import Place, placed
+from accounts.key_policy import KeyPolicy
+from accounts.key_settings import SettingsForm
+from accounts.models import Credential, User
+from accounts.rights import manage_page
 from providers import registry
 from providers.access import Access, AccessKind
 from providers.errors import ProviderError
 
 TRIES, SECONDS = 20, 10 * 60  # keys tried at vendors, by one person
 TOO_MANY = "Too many tries. Wait a quarter of an hour, then try again."
-KINDS = {"api_key": "API key", "client": "Client secret", "device": "Login at GitHub", "oauth": "Login"}
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One credential as the page lists it."""
-
-    credential: Credential
-    provider: str
-    kind: str
-    trouble: str | None
-    can_connect: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FromEnvironment:
-    """A key that the server was started with."""
-
-    provider: str
-    kind: str
-    variable: str
-    comes_second: bool
 
 
 @require_safe
-@admins_only
-def keys(request: HttpRequest) -> HttpResponse:
-    """All credentials of the organisation, and those from the environment."""
-    rows = organisation_credentials(request).exclude(state=Credential.State.REVOKED)
-    lines = sorted((_line(row) for row in rows), key=lambda line: (line.provider, -line.credential.id.int))
-    entered = {line.credential.provider for line in lines}
-    own = LoginAttempt.objects.for_session(cast(User, request.user), request.session.session_key)
+@placed
+def keys(request: HttpRequest, place: Place) -> HttpResponse:
+    """All credentials of the place; in the address `owner`, to see those of one owner."""
+    person = cast(User, request.user)
+    owners = place.owners(person)
+    wanted = request.GET.get("owner", "")
+    rows = place.rows(person).select_related("team")
+    if wanted in owners and len(owners) > 1:
+        rows = rows.filter(**owners[wanted].filters)
+    policy = KeyPolicy.current()
+    lines = key_lines.lines(person, rows, policy)
+    attempts = place.attempts(person, request.session.session_key).under_way()
     context = {
         "lines": lines,
-        "from_environment": _from_environment(entered),
-        "attempts": [(attempt, provider_label(attempt.provider)) for attempt in own.under_way()],
+        "owners": owners.items() if len(owners) > 1 else [],
+        "wanted": wanted,
+        "policy": policy,
+        "may_add": any(_ways(place, policy)),
+        "attempts": [(attempt, provider_label(attempt.provider)) for attempt in attempts],
+        "pooled": key_lines.has_pool(lines),
+        "from_environment": key_lines.from_environment(lines) if place.name == "organisation" else [],
+        "manages": place.name == "own" and not person.is_admin and key_lines.manages(person),
     }
-    return manage_page(request, "manage/keys.html", context, here="keys")
+    return key_page(request, place, "manage/keys.html", context)
 
 
 @require_safe
-@admins_only
-def add(request: HttpRequest) -> HttpResponse:
+@placed
+def add(request: HttpRequest, place: Place) -> HttpResponse:
     """The choice of provider and of the way to give access to it."""
     providers: dict[str, list[key_forms.Way]] = {}
-    for way in key_forms.ways():
+    for way in _ways(place, KeyPolicy.current()):
         providers.setdefault(way.label, []).append(way)
-    return manage_page(request, "manage/keys_add.html", {"providers": providers.items()}, here="keys")
+    context: dict[str, object] = {"providers": providers.items(), "wanted": request.GET.get("owner", "")}
+    return key_page(request, place, "manage/keys_add.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@admins_only
+@placed
 @sensitive_post_parameters("secret")
-def enter(request: HttpRequest, provider: str, kind: str) -> HttpResponse:
+def enter(request: HttpRequest, place: Place, provider: str, kind: str) -> HttpResponse:
     """A new credential beside those that are there."""
-    if not any(way.provider == provider and way.kind == kind for way in key_forms.ways() if not way.by_login):
+    open_now = _ways(place, KeyPolicy.current())
+    if not any(way.provider == provider and way.kind == kind and not way.by_login for way in open_now):
         raise Http404
-    return _entering(request, provider, cast(AccessKind, kind), None)
+    return _entering(request, place, provider, cast(AccessKind, kind), None)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@admins_only
+@placed
 @sensitive_post_parameters("secret")
-def replace(request: HttpRequest, id: UUID) -> HttpResponse:
+def replace(request: HttpRequest, place: Place, id: UUID) -> HttpResponse:
     """A new secret in the place of a stored one; the old one is revoked once the new one is known to work."""
-    credential = _credential(request, id)
+    credential = _credential(request, place, id)
     if credential.kind not in key_forms.SECRETS or registry.provider(credential.provider) is None:
         raise Http404
-    return _entering(request, credential.provider, cast(AccessKind, credential.kind), credential)
+    if not KeyPolicy.current().serves(credential.scope, credential.provider):
+        raise Http404
+    return _entering(request, place, credential.provider, cast(AccessKind, credential.kind), credential)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@admins_only
-def revoke(request: HttpRequest, id: UUID) -> HttpResponse:
+@placed
+def change(request: HttpRequest, place: Place, id: UUID) -> HttpResponse:
+    """Its name, when it is used and whether, and the day by which it is to be replaced."""
+    credential = _credential(request, place, id)
+    form = SettingsForm(request.POST if request.method == "POST" else None, credential=credential)
+    if form.is_bound and form.is_valid():
+        person = cast(User, request.user)
+        if key_actions.change(credential=credential, settings=form.settings(), by=person):
+            messages.success(request, "Saved. It holds from the next call on.")
+        return redirect(place.urls["list"])
+    line = key_lines.line(credential, KeyPolicy.current())
+    status = 422 if form.is_bound else 200
+    return key_page(request, place, "manage/keys_change.html", {"form": form, "line": line}, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@placed
+def revoke(request: HttpRequest, place: Place, id: UUID) -> HttpResponse:
     """Asks first. The secret is removed here before the vendor is told anything."""
-    credential = _credential(request, id)
+    credential = _credential(request, place, id)
     if request.method != "POST":
-        return manage_page(request, "manage/keys_revoke.html", {"line": _line(credential)}, here="keys")
+        line = key_lines.line(credential, KeyPolicy.current())
+        return key_page(request, place, "manage/keys_revoke.html", {"line": line})
     before = Credential.objects.get(pk=credential.pk)
-    actions.revoke(credential=credential)
+    key_actions.revoke(credential=credential, by=cast(User, request.user))
     connecting.give_up(before)
-    messages.success(request, "The key is revoked. Nothing uses it any more.")
-    return redirect("accounts:keys")
+    messages.success(request, "The key is revoked. What runs with it is stopped within seconds.")
+    return redirect(place.urls["list"])
 
 
 @require_POST
-@admins_only
-def check(request: HttpRequest, id: UUID) -> HttpResponse:
+@placed
+def check(request: HttpRequest, place: Place, id: UUID) -> HttpResponse:
     """Asks the vendor whether a stored credential works."""
-    credential = _credential(request, id)
+    credential = _credential(request, place, id)
     if not may_try(request):
         messages.error(request, TOO_MANY)
     elif why := checking.check_again(credential):
         messages.error(request, f"The key ending in {credential.hint} does not work now. {why}")
     else:
         messages.success(request, f"The key ending in {credential.hint} works.")
-    return redirect("accounts:keys")
+    return redirect(place.urls["list"])
 
 
-def organisation_credentials(request: HttpRequest) -> CredentialQuerySet:
-    """Those that this person may change here."""
-    person = cast(User, request.user)
-    return Credential.objects.for_user(person).filter(organisation__isnull=False)
+def key_page(
+    request: HttpRequest, place: Place, template: str, context: dict[str, object], *, status: int = 200
+) -> HttpResponse:
+    """A page of this place; `template` extends manage/keys_page.html."""
+    frame = {"place": place, "urls": place.urls}
+    return manage_page(request, template, {**frame, **context}, here=place.here, status=status)
 
 
 def provider_label(provider: str) -> str:
@@ -138,13 +155,26 @@ def may_try(request: HttpRequest) -> bool:
     return limits.within("keys", str(request.user.pk), times=TRIES, seconds=SECONDS)
 
 
+def owners_for(request: HttpRequest, place: Place, replaced: Credential | None) -> dict[str, Owner]:
+    """Whose a new credential may be: that of the one which it replaces, else any of the place's."""
+    if replaced is not None:
+        return {"": Owner.of(replaced)}
+    return place.owners(cast(User, request.user))
+
+
+def _ways(place: Place, policy: KeyPolicy) -> list[key_forms.Way]:
+    """Those that are open now, at this place."""
+    return [way for way in key_forms.ways() if any(policy.serves(one, way.provider) for one in place.scopes)]
+
+
 @sensitive_variables()
 def _entering(
-    request: HttpRequest, provider: str, kind: AccessKind, replaced: Credential | None
+    request: HttpRequest, place: Place, provider: str, kind: AccessKind, replaced: Credential | None
 ) -> HttpResponse:
-    known = key_forms.initial_of(replaced) if replaced is not None else None
+    known = key_forms.initial_of(replaced) if replaced is not None else {"owner": request.GET.get("owner")}
     data = request.POST if request.method == "POST" else None
-    form = AccessForm(data, initial=known, provider=provider, kind=kind)
+    owners = owners_for(request, place, replaced)
+    form = AccessForm(data, initial=known, provider=provider, kind=kind, owners=owners)
     status = 200
     if form.is_bound:
         status = 422
@@ -153,29 +183,27 @@ def _entering(
         elif not may_try(request):
             form.add_error(None, TOO_MANY)
             status = 429
-        elif problem := _take(form, replaced):
+        elif problem := _take(form, replaced, cast(User, request.user)):
             form.add_error(None, problem)
         else:
             messages.success(request, f"The key for {form.row.label} works and is stored.")
-            return redirect("accounts:keys")
+            return redirect(place.urls["list"])
     context = {"form": form, "row": form.row, "kind": KINDS[kind], "replaced": replaced}
-    return manage_page(request, "manage/keys_enter.html", context, here="keys", status=status)
+    return key_page(request, place, "manage/keys_enter.html", context, status=status)
 
 
 @sensitive_variables()
-def _take(form: AccessForm, replaced: Credential | None) -> str:
+def _take(form: AccessForm, replaced: Credential | None, by: User) -> str:
     """Checks with the vendor and stores. Returns what to say when it was not stored."""
-    values, organisation = form.cleaned_data, Organisation.current()
-    if organisation is None:
-        raise Http404
+    values = form.cleaned_data
     options = {**credentials.shared_options(form.provider), **values["options"]}
     access = Access(values["base_url"], values["secret"], form.kind, options=options)
     try:
         account = checking.account_behind(form.provider, access)
     except ProviderError as error:
         return checking.advice(error, form.provider)
-    actions.add_credential(
-        organisation=organisation,
+    key_actions.add_credential(
+        owner=values["owner"],
         provider=form.provider,
         kind=form.kind,
         base_url=values["base_url"],
@@ -183,32 +211,12 @@ def _take(form: AccessForm, replaced: Credential | None) -> str:
         options=values["options"],
         vendor_account=account.vendor_account,
         label=values["label"],
+        rotate_by=values["rotate_by"],
         replaces=replaced,
+        by=by,
     )
     return ""
 
 
-def _credential(request: HttpRequest, id: UUID) -> Credential:
-    rows = organisation_credentials(request).exclude(state=Credential.State.REVOKED)
-    return get_object_or_404(rows, pk=id)
-
-
-def _line(credential: Credential) -> Line:
-    return Line(
-        credential=credential,
-        provider=provider_label(credential.provider),
-        kind=KINDS[credential.kind],
-        trouble=credentials.trouble(credential),
-        can_connect=credential.kind == key_forms.login_kind(credential.provider),
-    )
-
-
-def _from_environment(entered: set[str]) -> list[FromEnvironment]:
-    found = []
-    for slug, row in registry.providers().items():
-        if credentials.needs_no_secret(slug) or not credentials.in_environment(slug):
-            continue
-        kind = credentials.environment_kind(slug)
-        variables = {row.auth_kinds[0]: row.key_variable, **dict(row.other_key_variables)}
-        found.append(FromEnvironment(row.label, KINDS[kind], variables.get(kind, ""), slug in entered))
-    return found
+def _credential(request: HttpRequest, place: Place, id: UUID) -> Credential:
+    return get_object_or_404(place.rows(cast(User, request.user)).select_related("team"), pk=id)

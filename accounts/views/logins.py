@@ -1,4 +1,6 @@
-"""Connecting an account by a login at its vendor. For owners and admins; each attempt for its own session."""
+"""Connecting an account by a login at its vendor, at one of the places of keys; each attempt for its own
+session.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +9,21 @@ from urllib.parse import parse_qs
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import connecting, key_forms
 from accounts.key_forms import AccessForm
+from accounts.key_places import PLACES, Place, placed
+from accounts.key_policy import KeyPolicy
 from accounts.models import Credential, LoginAttempt, User
-from accounts.rights import admins_only, manage_page
-from accounts.views.keys import TOO_MANY, may_try, organisation_credentials, provider_label
+from accounts.views.keys import TOO_MANY, key_page, may_try, owners_for, provider_label
 from providers.errors import ProviderError
 
 ANSWER_LENGTH = 8192
@@ -26,34 +31,36 @@ CONNECTED = "{} is connected."
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@admins_only
-def connect(request: HttpRequest, provider: str) -> HttpResponse:
+@placed
+def connect(request: HttpRequest, place: Place, provider: str) -> HttpResponse:
     """Begins a login; `replaces` is the credential that it is to take the place of."""
     kind = key_forms.login_kind(provider)
-    if kind is None:
+    policy = KeyPolicy.current()
+    if kind is None or not any(policy.serves(scope, provider) for scope in place.scopes):
         raise Http404
-    replaced = _replaced(request, provider)
-    known = key_forms.initial_of(replaced) if replaced is not None else None
+    replaced = _replaced(request, place, provider)
+    known = key_forms.initial_of(replaced) if replaced is not None else {"owner": request.GET.get("owner")}
     data = request.POST if request.method == "POST" else None
-    form = AccessForm(data, initial=known, provider=provider, kind=kind, by_login=True)
+    owners = owners_for(request, place, replaced)
+    form = AccessForm(data, initial=known, provider=provider, kind=kind, by_login=True, owners=owners)
     status = 422 if form.is_bound else 200
     if form.is_bound and form.is_valid():
         if not may_try(request):
             form.add_error(None, TOO_MANY)
             status = 429
         elif (attempt := _begin(request, form, replaced)) is not None:
-            return redirect("accounts:keys_login", id=attempt.pk)
+            return redirect(place.urls["login"], id=attempt.pk)
     context = {"form": form, "row": form.row, "replaced": replaced, "kind": kind}
-    return manage_page(request, "manage/keys_connect.html", context, here="keys", status=status)
+    return key_page(request, place, "manage/keys_connect.html", context, status=status)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@admins_only
+@placed
 @sensitive_post_parameters("answer")
 @sensitive_variables("answer")
-def login(request: HttpRequest, id: UUID) -> HttpResponse:
+def login(request: HttpRequest, place: Place, id: UUID) -> HttpResponse:
     """The attempt: where to log in, the code to type there, or the field for the code that came back."""
-    attempt = _attempt(request, id)
+    attempt = _attempt(request, place, id)
     problem, status = "", 200
     if request.method == "POST":
         answer = request.POST.get("answer", "")[:ANSWER_LENGTH]
@@ -61,52 +68,57 @@ def login(request: HttpRequest, id: UUID) -> HttpResponse:
         attempt.refresh_from_db()
         status = 422
     if attempt.state == LoginAttempt.State.DONE:
-        return _connected(request, attempt)
+        return _connected(request, place, attempt)
     context = {**_shown(attempt), "problem": problem}
-    return manage_page(request, "manage/keys_login.html", context, here="keys", status=status)
+    return key_page(request, place, "manage/keys_login.html", context, status=status)
 
 
 @require_POST
-@admins_only
-def ask(request: HttpRequest, id: UUID) -> HttpResponse:
+@placed
+def ask(request: HttpRequest, place: Place, id: UUID) -> HttpResponse:
     """Called by the page every few seconds; the vendor is asked when it may be."""
-    attempt = _attempt(request, id)
+    attempt = _attempt(request, place, id)
     connecting.ask(attempt)
     attempt.refresh_from_db()
     if attempt.state == LoginAttempt.State.DONE:
-        _connected(request, attempt)
+        _connected(request, place, attempt)
         if request.htmx:  # type: ignore[attr-defined]
-            return HttpResponseClientRedirect(reverse("accounts:keys"))
-        return redirect("accounts:keys")
+            return HttpResponseClientRedirect(reverse(place.urls["list"]))
+        return redirect(place.urls["list"])
     if request.htmx:  # type: ignore[attr-defined]
-        return render(request, "manage/_keys_login.html", _shown(attempt))
-    return redirect("accounts:keys_login", id=attempt.pk)
+        shown = {**_shown(attempt), "place": place, "urls": place.urls}
+        return render(request, "manage/_keys_login.html", shown)
+    return redirect(place.urls["login"], id=attempt.pk)
 
 
 @require_POST
-@admins_only
-def cancel(request: HttpRequest, id: UUID) -> HttpResponse:
-    connecting.cancel(_attempt(request, id))
-    return redirect("accounts:keys")
+@placed
+def cancel(request: HttpRequest, place: Place, id: UUID) -> HttpResponse:
+    connecting.cancel(_attempt(request, place, id))
+    return redirect(place.urls["list"])
 
 
 @require_safe
-@admins_only
+@never_cache
+@login_required
 @sensitive_variables()
 def callback(request: HttpRequest) -> HttpResponse:
-    """Where the vendor sends the browser back to. It changes nothing: the person finishes with a button."""
+    """Where the vendor sends the browser back to, whoever began the login. It changes nothing: the person
+    finishes with a button, at the place where it began.
+    """
     answer = request.META.get("QUERY_STRING", "")
     attempts = LoginAttempt.objects.for_session(cast(User, request.user), request.session.session_key)
     states = parse_qs(answer[:ANSWER_LENGTH]).get("state", [])
     own = attempts.under_way().filter(flow=LoginAttempt.Flow.CODE)
     attempt = next((one for one in own if len(states) == 1 and connecting.began_with(one, states[0])), None)
-    context = {
+    place = _place_of(attempt, cast(User, request.user))
+    context: dict[str, object] = {
         "attempt": attempt,
         "answer": answer,
         "label": provider_label(attempt.provider) if attempt else "",
     }
     status = 200 if attempt is not None else 400
-    return manage_page(request, "manage/keys_callback.html", context, here="keys", status=status)
+    return key_page(request, place, "manage/keys_callback.html", context, status=status)
 
 
 def _begin(request: HttpRequest, form: AccessForm, replaced: Credential | None) -> LoginAttempt | None:
@@ -115,6 +127,7 @@ def _begin(request: HttpRequest, form: AccessForm, replaced: Credential | None) 
         return connecting.begin(
             person=cast(User, request.user),
             session_key=request.session.session_key or "",
+            owner=values["owner"],
             provider=form.provider,
             base_url=values["base_url"],
             options=values["options"],
@@ -126,12 +139,26 @@ def _begin(request: HttpRequest, form: AccessForm, replaced: Credential | None) 
         return None
 
 
-def _attempt(request: HttpRequest, id: UUID) -> LoginAttempt:
-    own = LoginAttempt.objects.for_session(cast(User, request.user), request.session.session_key)
-    return get_object_or_404(own, pk=id)
+def _attempt(request: HttpRequest, place: Place, id: UUID) -> LoginAttempt:
+    own = place.attempts(cast(User, request.user), request.session.session_key)
+    return get_object_or_404(own.select_related("person", "team"), pk=id)
 
 
-def _replaced(request: HttpRequest, provider: str) -> Credential | None:
+def _place_of(attempt: LoginAttempt | None, person: User) -> Place:
+    """Where the login was begun. Without one, the place in which an admin looks; for others there is none."""
+    if attempt is None:
+        wanted = ["organisation"]
+    elif attempt.scope == "team":
+        wanted = ["organisation", "teams"]
+    else:
+        wanted = ["own" if attempt.scope == "person" else "organisation"]
+    place = next((PLACES[name] for name in wanted if PLACES[name].is_open_to(person)), None)
+    if place is None:
+        raise Http404
+    return place
+
+
+def _replaced(request: HttpRequest, place: Place, provider: str) -> Credential | None:
     text = request.POST.get("replaces") or request.GET.get("replaces")
     if not text:
         return None
@@ -139,13 +166,13 @@ def _replaced(request: HttpRequest, provider: str) -> Credential | None:
         wanted = UUID(text)
     except ValueError:
         raise Http404 from None
-    rows = organisation_credentials(request).exclude(state=Credential.State.REVOKED)
+    rows = place.rows(cast(User, request.user)).select_related("team")
     return get_object_or_404(rows, pk=wanted, provider=provider)
 
 
-def _connected(request: HttpRequest, attempt: LoginAttempt) -> HttpResponse:
+def _connected(request: HttpRequest, place: Place, attempt: LoginAttempt) -> HttpResponse:
     messages.success(request, CONNECTED.format(provider_label(attempt.provider)))
-    return redirect("accounts:keys")
+    return redirect(place.urls["list"])
 
 
 def _shown(attempt: LoginAttempt) -> dict[str, object]:

@@ -22,6 +22,7 @@ from providers.simulator.models import Models
 from providers.simulator.pacing import Timetable, Wheel
 from providers.simulator.rehearsed import Rehearsed
 from providers.simulator.replies import Headers, Refusal, Reply, json_reply, new_id
+from providers.simulator.reports_door import Reports
 from providers.simulator.stream import Receive, Send, Stream, pause
 
 Scope = MutableMapping[str, Any]
@@ -55,6 +56,7 @@ class Simulator:
         self._scripts = script.Scripts()
         self._grants = Grants()
         self._rehearsed = Rehearsed()
+        self.reports = Reports()
         messages = Messages(
             scripts=self._scripts if scripted else None,
             recordings=recorded,
@@ -67,6 +69,7 @@ class Simulator:
             Models(scripted=scripted, recordings=recorded, more=models),
             messages,
             self._grants,
+            self.reports,
         )
         self._wheel = Wheel()
 
@@ -116,19 +119,22 @@ class Simulator:
         await stream.run(200, usual + _encoded(answer.headers), answer.steps)
 
     def reset(self) -> None:
-        """Forget counters, requests, gates, used-up directives, rehearsed answers, and what people decided
-        about sign-ins. Tokens stay good.
+        """Forget counters, requests, gates, used-up directives, rehearsed answers, what the reports tell, and
+        what people decided about sign-ins. Tokens stay good.
         """
         self.counters.reset()
         self._scripts.reset()
         self._grants.devices.reset()
         self._rehearsed.reset()
+        self.reports.reset()
 
     async def _control(self, call: Call, receive: Receive) -> Reply:
         if call.method == "DELETE" and call.path == control.PREFIX + "stats":
             self.reset()
             return json_reply({"reset": True})
-        answer = asyncio.ensure_future(control.answer(call, self.counters, self._grants, self._rehearsed))
+        answer = asyncio.ensure_future(
+            control.answer(call, self.counters, self._grants, self._rehearsed, self.reports)
+        )
         left = asyncio.ensure_future(receive())
         await asyncio.wait({answer, left}, return_when=asyncio.FIRST_COMPLETED)
         left.cancel()

@@ -4,8 +4,9 @@ GET /_simulator/stats: counters and the last requests. With `?wait=NAME:COUNT` (
 when the counters have reached those numbers, with 504 after `&timeout=SECONDS` (default 10). DELETE
 /_simulator/stats: forget them, and directives that are used up. POST /_simulator/gates/NAME: open a gate.
 POST /_simulator/device/DECISION: what the person does who is asked to sign in (`grants.Devices`). POST
-/_simulator/next: how a path is answered next (`rehearsed`). DELETE /_simulator/tokens: those that were given
-out are no longer good.
+/_simulator/next: how a path is answered next (`rehearsed`). POST /_simulator/reports: what the reports of
+usage and cost tell from now on (`reports_door`). DELETE /_simulator/tokens: those that were given out are no
+longer good.
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from providers.simulator.counters import Counters
 from providers.simulator.grants import Grants
 from providers.simulator.rehearsed import Rehearsed
 from providers.simulator.replies import Refusal, Reply, json_reply
+from providers.simulator.reports_door import Reports
 
 PREFIX: Final = "/_simulator/"
 GATES: Final = PREFIX + "gates/"
@@ -24,7 +26,9 @@ DEVICE: Final = PREFIX + "device/"
 LONGEST_WAIT: Final = 60.0
 
 
-async def answer(call: Call, counters: Counters, grants: Grants, rehearsed: Rehearsed) -> Reply:
+async def answer(
+    call: Call, counters: Counters, grants: Grants, rehearsed: Rehearsed, reports: Reports
+) -> Reply:
     """The answer to one request for this part of the simulator, resetting aside. Raises Refusal."""
     path = call.path
     if path.startswith(GATES) and len(path) > len(GATES):
@@ -40,6 +44,10 @@ async def answer(call: Call, counters: Counters, grants: Grants, rehearsed: Rehe
         call.wants("POST")
         rehearsed.add(call.json())
         return json_reply({"rehearsed": True})
+    if path == PREFIX + "reports":
+        call.wants("POST")
+        reports.tell(call.json())
+        return json_reply({"told": True})
     if path == PREFIX + "tokens":
         call.wants("DELETE")
         grants.tokens.expire()

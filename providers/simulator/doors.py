@@ -11,6 +11,7 @@ from providers.simulator.keys import Keys
 from providers.simulator.messages import Messages
 from providers.simulator.models import Models
 from providers.simulator.openai_door import OpenAIDoor
+from providers.simulator.reports_door import Reports, ReportsDoor
 from providers.simulator.salesforce_door import SalesforceDoor
 
 BASE_URLS: Final = (
@@ -23,11 +24,12 @@ BASE_URLS: Final = (
 """What each vendor's client takes as its address: the simulator's own and this."""
 
 
-def doors(keys: Keys, models: Models, messages: Messages, grants: Grants) -> list[Door]:
+def doors(keys: Keys, models: Models, messages: Messages, grants: Grants, reports: Reports) -> list[Door]:
     """In the order in which they are asked; the last one opens to everything."""
     anthropic = AnthropicDoor(keys, models, messages)
     return [
         GrantDoor(keys, grants),
+        ReportsDoor(keys, reports),
         CopilotDoor(keys, models, messages, grants, anthropic),
         AzureDoor(keys, models, messages, grants),
         OpenAIDoor(keys, models, messages),

@@ -94,6 +94,7 @@ export class ChatComposer extends HTMLElement {
   #changed() {
     this.#fit();
     this.#show();
+    this.dispatchEvent(new CustomEvent("parley:typed"));
     clearTimeout(this.#keeping);
     this.#keeping = setTimeout(() => this.#keep(), 200);
   }

@@ -17,7 +17,9 @@ import { keepPlace } from "./sidebar.js";
 import "./acts.js";
 import "./again.js";
 import "./composer.js";
+import "./details.js";
 import "./earlier.js";
+import "./sendestimate.js";
 import "./thread.js";
 
 keepPlace();

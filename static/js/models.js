@@ -81,3 +81,15 @@ document.addEventListener("click", ({ target, detail }) => {
   )
     close();
 });
+
+// "Stay with the model": as if it were chosen in the list.
+document.addEventListener("click", ({ target }) => {
+  const button = target instanceof Element ? target.closest("[data-chooses]") : null;
+  if (!button) return;
+  const wanted = button.getAttribute("data-chooses") ?? "";
+  const radio = document.querySelector(`input[name="model"][value="${CSS.escape(wanted)}"]`);
+  if (!(radio instanceof HTMLInputElement)) return;
+  radio.checked = true;
+  radio.dispatchEvent(new Event("change", { bubbles: true }));
+  document.getElementById("composer-text")?.focus({ preventScroll: true });
+});

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from accounts import actions, credentials
+from accounts import credentials, key_actions
 from accounts.credentials import CredentialChoice
+from accounts.key_owners import Owner
 from accounts.models import Credential, Organisation, User
 from providers import oauth_pkce
 from providers.oauth import Grant
@@ -27,7 +28,7 @@ def store(server: AuthorizationServer, grant: Grant, *, left: float, **more: Any
     organisation = Organisation.current()
     assert organisation is not None
     facts: dict[str, Any] = {
-        "organisation": organisation,
+        "owner": Owner(organisation=organisation),
         "provider": "anthropic",
         "kind": "oauth",
         "base_url": BASE_URL,
@@ -36,7 +37,7 @@ def store(server: AuthorizationServer, grant: Grant, *, left: float, **more: Any
         "options": {},
         "vendor_account": "org-lighthouse",
     }
-    credential = actions.add_grant(**(facts | more))
+    credential = key_actions.add_grant(**(facts | more))
     Credential.objects.filter(pk=credential.pk).update(
         fresh_until=datetime.now(UTC) + timedelta(seconds=left)
     )

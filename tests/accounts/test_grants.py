@@ -14,8 +14,9 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection
 
-from accounts import actions, credentials, grants
+from accounts import credentials, grants, key_actions
 from accounts.credentials import CredentialChoice
+from accounts.key_owners import Owner
 from accounts.models import Credential, Organisation, User
 from accounts.stored_grants import StoredGrant
 from providers.access import Access, Secret
@@ -71,8 +72,8 @@ def test_what_has_no_end_is_left_alone(kind: Any) -> None:
 
 def test_a_key_that_was_refused_is_not_tried_again(owner: User, server: AuthorizationServer) -> None:
     organisation = Organisation.objects.get()
-    actions.save_organisation_key(
-        organisation=organisation,
+    key_actions.save_only_credential(
+        owner=Owner(organisation=organisation),
         provider="anthropic",
         base_url=BASE_URL,
         secret=Secret("sk-ant-made-up"),
@@ -327,7 +328,7 @@ def test_a_credential_revoked_while_it_is_renewed_stays_revoked(
 
     def revoke(path: str, fields: dict[str, str]) -> None:
         if path == "/token":
-            in_thread(lambda: actions.revoke(credential=Credential.objects.get(pk=credential.pk)))
+            in_thread(lambda: key_actions.revoke(credential=Credential.objects.get(pk=credential.pk)))
 
     choice = choose(owner)
     server.before_answer = revoke

@@ -1,4 +1,6 @@
-"""The scripted simulator, told by the words of a question which script to follow: no directive is seen."""
+"""The scripted simulator, told by the words of a question which script to follow: no directive is seen; nor
+are its scripted models in the lists. Below /house it is the company's own server.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,8 @@ from typing import Any
 from providers.simulator.app import Simulator
 from tests.browser.story import SCRIPTS
 
+OWN_MODELS = ("llama-4-maverick", "mistral-small-3.2")
+
 
 class StoryTeller(Simulator):
     """A scripted simulator that knows the scripts of these questions by their words."""
@@ -17,6 +21,9 @@ class StoryTeller(Simulator):
         super().__init__(scripted=True)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"].endswith("/models"):
+            await self._list_models(scope, receive, send)
+            return
         if scope["type"] != "http" or scope["path"] != "/v1/messages":
             await super().__call__(scope, receive, send)
             return
@@ -32,6 +39,23 @@ class StoryTeller(Simulator):
             return next(told, None) or await receive()
 
         await super().__call__(scope, rest, send)
+
+    async def _list_models(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        house = scope["path"].startswith("/house/")
+        sent: list[Any] = []
+
+        async def keep(message: Any) -> None:
+            sent.append(message)
+
+        scope["path"] = scope["path"].removeprefix("/house")
+        await super().__call__(scope, receive, keep)
+        listed = json.loads(b"".join(message.get("body", b"") for message in sent))
+        kept = [{"id": one, "object": "model"} for one in OWN_MODELS] if house else listed.get("data", [])
+        listed["data"] = [one for one in kept if "sim-" not in one["id"] and "demo" not in one["id"]]
+        body = json.dumps(listed).encode()
+        head = [(name, value) for name, value in sent[0]["headers"] if name.lower() != b"content-length"]
+        await send({**sent[0], "headers": head})
+        await send({"type": "http.response.body", "body": body})
 
 
 def directed(body: bytes) -> bytes:

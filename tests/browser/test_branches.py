@@ -123,7 +123,7 @@ def test_the_page_shows_another_branch_while_one_is_being_written(page: Page, mo
     model.open("half")
     model.wait("streams_finished", 2)
     expect(page.locator(f"#nav-{conversation_of(page)}").get_by_text("answering")).to_have_count(0)
-    assert [url for url in fetched if "/turns/" in url] in ([], fetched[:1])
+    assert len([url for url in fetched if "/turns/" in url]) <= 1
     pager(turns(page).first).get_by_role("button", name="Later version").click()
     expect(turns(page).first).to_contain_text("And today?")
     expect_status(page, "completed")

@@ -12,10 +12,11 @@ from uuid import uuid4
 import httpx
 import pytest
 from django.contrib.sessions.models import Session
+from django.utils import timezone
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from accounts.models import User
+from accounts.models import DeviceSession, User
 from chat import sockets
 from chat.events import Notice
 from chat.feed import FRAMES_MOST, OUTSTANDING_MOST, Feed
@@ -150,6 +151,29 @@ def test_a_changed_password_closes_the_socket(visitor: Visitor, owner: User) -> 
         owner.save(update_fields=["password"])
         look_at_rights()
         assert closed(page) == sockets.SIGNED_OUT
+
+
+def test_a_session_that_is_ended_elsewhere_closes_its_socket_alone(
+    visitor: Visitor, owner: User, sign_in: Callable[[str], Visitor]
+) -> None:
+    other = sign_in(owner.email)
+    with visitor.listen() as page, other.listen() as theirs:
+        mine = DeviceSession.objects.get(session_key=visitor.http.cookies["parley_session"])
+        other.post(f"/settings/security/sessions/{mine.pk}/end/")
+        look_at_rights()
+        assert closed(page) == sockets.SIGNED_OUT
+        conversation, _turns = other.start("Hi", CLAUDE)
+        assert theirs.hear_until("changed")["conversation"] == conversation
+
+
+def test_who_needs_a_second_factor_first_is_cut_off(visitor: Visitor, owner: User) -> None:
+    with visitor.listen() as page:
+        User.objects.filter(id=owner.id).update(second_factor_due=timezone.now())
+        look_at_rights()
+        assert closed(page) == sockets.NO_RIGHT
+    with visitor.listen() as again:
+        assert closed(again) == sockets.SIGNED_OUT
+    assert visitor.post("/c/", text="Hi", model=CLAUDE).status_code == 403
 
 
 def test_a_deactivated_person_is_cut_off(visitor: Visitor, owner: User) -> None:

@@ -32,6 +32,7 @@ async def key(
     account: str = "",
     provider: str = "anthropic",
 ) -> Credential:
+    """Of several keys of one owner the one entered last is used first."""
     whose = "person" if isinstance(owner, User) else "organisation"
 
     def enter() -> Credential:
@@ -42,6 +43,7 @@ async def key(
             secret=Secret(secret),
             hint=secret[-4:],
             vendor_account=account,
+            rank=100 - Credential.objects.count(),
         )
 
     return await database(enter)

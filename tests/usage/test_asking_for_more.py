@@ -63,14 +63,14 @@ def test_a_double_click_makes_one_request(owner: User, member: User) -> None:
         assert "You asked for more" in words(answer.content.decode())
     request = LimitRequest.objects.get()
     assert (request.asked_by, request.state, request.wanted) == (member.pk, "open", None)
-    assert budget_actions.waiting_count() == 1
+    assert LimitRequest.objects.filter(state="open").count() == 1
     assert "You asked for more" in words(page(client, f"{ASK}?budget={one.pk}"))
     assert "Ask for more" in words(page(signed_in(owner), f"{ASK}?budget={one.pk}"))
 
 
 def test_the_navigation_can_say_how_many_wait(owner: User, member: User) -> None:
     budget_actions.ask_for_more(by=member, budget=budget(owner))
-    mark = Template("{% load budget_marks %}{% waiting_requests as waiting %}{{ waiting }}")
+    mark = Template("{% load budget_marks %}{% manage_marks as marks %}{{ marks.waiting }}")
     assert mark.render(Context()) == "1"
 
 
@@ -189,7 +189,7 @@ def test_a_refusal_needs_a_sentence_and_is_read_by_the_person(owner: User, membe
     assert "Refused" in decided
     assert "Nobody waits." in decided
     assert signed_in(member).post(ASK, {"budget": one.pk}).status_code == 302
-    assert budget_actions.waiting_count() == 1
+    assert LimitRequest.objects.filter(state="open").count() == 1
 
 
 @pytest.mark.parametrize("limit", ["20", "3", "", "1,5"])

@@ -51,6 +51,8 @@ def test_money_keeps_the_digits_that_matter(nano: int | None, shown: str) -> Non
         (999_500, "1.0M"),
         (1_250_000, "1.3M"),
         (12_000_000, "12M"),
+        (999_500_000, "1.0B"),
+        (1_974_000_000, "2.0B"),
     ],
 )
 def test_tokens_are_short(count: int | None, shown: str) -> None:

@@ -346,6 +346,7 @@ async def test_t55_writers_of_the_same_rows_in_opposite_order_do_not_lock_each_o
                 model_asked="m",
                 credential_scope="environment",
                 accounted_at=moment,
+                written_at=moment,
                 day=moment.date(),
                 cost_nano=1,
                 source="reported",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,12 +13,13 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from usage import report_rows
+from usage import digests, report_rows
 from usage.models import NOBODY, LedgerLine, Outcome, Source
 from usage.report_rows import NoSuchPlace
-from usage.reports import GROUPINGS, Filters, costs_by_day, lines, sums, total
+from usage.report_search import parts
+from usage.reports import GROUPINGS, Filters, costs_by_day, leading, lines, sums, total
 
-from .spent import figures, id_of, spent
+from .spent import NOON, figures, id_of, spent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]
 
@@ -126,14 +127,24 @@ def undone() -> Iterator[None]:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     made=st.lists(a_line(), min_size=1, max_size=12),
+    late=st.lists(a_line(), max_size=2),
     filters=some_filters(),
     by=st.lists(st.sampled_from(sorted(GROUPINGS)), max_size=2, unique=True),
+    digested=st.integers(0, 8),
 )
 def test_sums_are_those_of_the_lines(
-    transactional_db: None, made: list[Made], filters: Filters, by: list[str]
+    transactional_db: None,
+    made: list[Made],
+    late: list[Made],
+    filters: Filters,
+    by: list[str],
+    digested: int,
 ) -> None:
     with undone():
         ledger = [spent(**fields) for fields in made]
+        now = datetime.combine(FIRST + timedelta(days=digested), NOON)
+        digests.make_missing(now, worth=0)
+        ledger += [spent(**fields, written_at=now) for fields in late]
         meant = [one for one in ledger if fits(one, filters)]
         expected: dict[tuple[Any, ...], list[LedgerLine]] = {}
         for one in meant:
@@ -145,7 +156,17 @@ def test_sums_are_those_of_the_lines(
             key: amounts for key, amounts in counted.items() if key not in empty
         }
         assert asdict(total(filters)) == figures(meant)
+        most = leading(filters, tuple(by), "cost", 3)
+        assert most.count == len(found)
+        assert [one.cost_nano for one in most.groups.values()] == sorted(
+            (one["cost_nano"] for one in found.values()), reverse=True
+        )[:3]
+        assert all(found[key] == asdict(one) for key, one in most.groups.items())
         assert {one.pk for one in lines(filters)} == {one.pk for one in meant}
+        for part, since in parts(filters, 1):
+            seen = {one.pk for one in part if since is None or one.accounted_at >= since}
+            assert seen == {one.pk for one in meant if since is None or one.accounted_at >= since}
+        assert since is None
         grouping = by[0] if by else "person"
         values = sorted({value(one, grouping) for one in ledger}, key=str)[:2]
         days: dict[tuple[date, int], int] = {}
@@ -162,8 +183,10 @@ def test_what_completed_reads_only_the_lines_that_did_not(django_assert_num_quer
     for outcome in Outcome.values:
         spent(FIRST, 10, outcome=outcome)
     whole = Filters(first=FIRST, last=FIRST, outcome="completed")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1) as asked:
         assert total(whole).cost_nano == 10
+    of_lines = asked.captured_queries[0]["sql"].partition('FROM "usage_ledgerline"')[2]
+    assert "WHERE (NOT (" in of_lines or "AND NOT (" in of_lines
 
 
 def test_lines_come_page_by_page_each_once_newest_first() -> None:

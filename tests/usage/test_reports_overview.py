@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import json
 import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from fractions import Fraction
 
 import pytest
 import time_machine
@@ -17,12 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import User
-from usage.report_chart import HEIGHT, TOP, axis_text, chart, scale
+from usage.report_chart import chart
 from usage.report_csv import exact, safe
 from usage.report_forms import Period, period
 from usage.report_overview import concentration, first_token, forecast, overview
 from usage.report_tables import layers_of
 from usage.reports import Sums
+from usage.templatetags.report_figures import drawing
 
 from .lines import failed, line
 from .managing import nothing_changed as nothing_changed
@@ -172,57 +174,62 @@ def test_every_day_is_in_its_periods(day: date, name: str) -> None:
 
 # Chart
 
-BARS = re.compile(r"M(\d+)\.14 ([\d.]+)h\.72V([\d.]+)h-\.72z")
-
 
 @given(
     costs=st.dictionaries(
         st.tuples(st.integers(0, 9), st.integers(0, 8)), st.integers(0, 10**13), min_size=1, max_size=40
     )
 )
-def test_bars_are_as_high_as_the_costs_and_the_table_has_their_sum(costs: dict[tuple[int, int], int]) -> None:
+def test_layers_days_and_their_table_have_the_sum_of_the_costs(costs: dict[tuple[int, int], int]) -> None:
     days = Period(first=TODAY, end=TODAY + timedelta(days=9), today=TODAY + timedelta(days=30))
-    groups = {(days.days[day], f"m{model}"): Sums(cost_nano=cost) for (day, model), cost in costs.items()}
-    drawn = chart(days, layers_of(groups, str))
+    groups = {(days.days[day], f"x/m{model}"): Sums(cost_nano=cost) for (day, model), cost in costs.items()}
+    drawn = chart(days, layers_of(groups, "model", str))
     if not any(costs.values()):
         assert drawn is None
         return
     assert drawn is not None
     assert len(drawn.series) <= 5
+    assert drawn.partial is None
     whole = sum(costs.values())
-    assert sum(one.cost_nano for one in drawn.series) == whole == sum(row[2] for row in drawn.rows)
-    assert all(sum(row[1]) == row[2] for row in drawn.rows)
-    _, top = scale(max(sum(cost for (day, _), cost in costs.items() if day == place) for place in range(10)))
-    heights = dict.fromkeys(range(10), Fraction(0))
-    for one in drawn.series:
-        for place, begin, end in BARS.findall(one.path):
-            heights[int(place)] += Fraction(begin) - Fraction(end)
-    for place, height in heights.items():
-        cost = sum(cost for (day, _), cost in costs.items() if day == place)
-        assert abs(height - Fraction(cost * (HEIGHT - TOP), top)) < 1
+    assert sum(one.cost_nano for one in drawn.series) == whole == sum(day.whole for day in drawn.days)
+    for place, day in enumerate(drawn.days):
+        assert day.costs == [one.costs[place] for one in drawn.series]
+        assert day.whole == sum(day.costs) == sum(cost for (at, _), cost in costs.items() if at == place)
+    said = drawing(drawn, "/calls/", None)
+    assert [row[2] for row in said["rows"]] == [day.whole for day in drawn.days if day.whole]
+    assert [one["costs"] for one in said["data"]["days"]] == [day.costs for day in drawn.days]
 
 
-@given(st.integers(1, 10**16))
-def test_the_grid_holds_the_highest_bar_in_at_most_six_steps(highest: int) -> None:
-    step, top = scale(highest)
-    assert top >= highest > top - step
-    assert 1 <= top // step <= 6
-    assert str(step).strip("0") in {"1", "2", "5"}
-
-
-@pytest.mark.parametrize(
-    ("amount", "step", "text"),
-    [
-        (0, 10**9, "$0"),
-        (40 * 10**9, 20 * 10**9, "$40"),
-        (1200 * 10**9, 200 * 10**9, "$1,200"),
-        (500_000_000, 500_000_000, "$0.5"),
-        (20_000, 20_000, "$0.00002"),
-        (3, 1, "$0.000000003"),
-    ],
-)
-def test_the_grid_is_written_as_exactly_as_it_is_fine(amount: int, step: int, text: str) -> None:
-    assert axis_text(amount, step) == text
+@pytest.mark.django_db(transaction=True)
+def test_what_the_chart_opens_are_the_rows_of_the_day_and_the_layer(owner: User) -> None:
+    for number in range(7):
+        spent(TODAY, 10**9 * (number + 1), model_asked=f"m-{number}")
+    spent(TODAY, 10**9, model_asked="m-6", purpose="title")
+    spent(TODAY - timedelta(days=1), 10**9, model_asked="m-6")
+    client = signed_in(owner)
+    text = page(client, "/manage/usage/?purpose=chat")
+    data = json.loads(re.findall(r'<script type="application/json">(.*?)</script>', text)[0])
+    assert [one["text"] for one in data["layers"]] == ["m-6", "m-5", "m-4", "m-3", "3 others"]
+    assert [one["end"] is None for one in data["layers"]] == [False] * 4 + [True]
+    assert data["partial"] == 19
+    today = data["days"][19]
+    assert (today["whole"], today["texts"][0], today["costs"][0]) == ("$28.00", "$7.00", 7 * 10**9)
+    assert "7 calls, " in page(client, today["address"])
+    layer = page(client, today["address"] + data["layers"][0]["end"])
+    assert "1 call, " in layer
+    assert "$7.00" in layer
+    assert data["days"][20] | {"short": "", "long": ""} == {
+        "short": "",
+        "long": "",
+        "costs": [0] * 5,
+        "texts": ["$0"] * 5,
+        "whole": "$0",
+        "ahead": None,
+        "aheadText": "",
+        "address": "",
+    }
+    for address in re.findall(r'<td data-figure><a href="([^"]+model=[^"]+)">\$7.00</a>', text):
+        assert "1 call, " in page(client, html.unescape(address))
 
 
 # CSV

@@ -300,7 +300,7 @@ def test_a_call_shows_its_attempts_and_corrections_and_their_sum(owner: User) ->
     spent(TODAY, -200, call_id=call_id, attempt=2, line=1, outcome="stopped", source="corrected")
     text = page(signed_in(owner), f"/manage/usage/calls/{call_id}/")
     assert "$0.000000500" in text
-    assert "$-0.000000200" in text
+    assert "-$0.000000200" in text
     assert "Overloaded" in text
     assert 'class="tag">Estimated' not in text  # the correction settled it
     listed = page(signed_in(owner), "/manage/usage/calls/")
@@ -358,10 +358,10 @@ def test_who_is_gone_is_called_removed_and_who_is_away_is_still_named(owner: Use
 @pytest.mark.parametrize(
     ("path", "queries", "of_the_time"),  # PostgreSQL is asked for the time, for budgets
     [
-        ("/manage/usage/?by=person&then=token", 12, 0),
-        ("/manage/usage/calls/", 7, 0),
-        ("/manage/overview/", 16, 1),
-        ("/usage/", 13, 2),
+        ("/manage/usage/?by=person&then=token", 19, 0),
+        ("/manage/usage/calls/", 8, 0),
+        ("/manage/overview/", 20, 1),
+        ("/usage/", 15, 2),
     ],
 )
 def test_pages_ask_the_database_as_often_for_many_rows_as_for_few(

@@ -6,6 +6,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.db import models
+from django.db.models import Q
 
 from usage.models.ledger import LedgerLine
 
@@ -71,6 +72,11 @@ class DailyUsage(models.Model):
                 ],
                 name="daily_usage_one_row",
             ),
+        ]
+        # The rows of one person, or one token, are few among those of all days.
+        indexes: ClassVar = [
+            models.Index(fields=["user", "day"], name="daily_usage_user"),
+            models.Index(fields=["token", "day"], name="daily_usage_token", condition=~Q(token=NOBODY)),
         ]
 
     def __str__(self) -> str:

@@ -151,7 +151,6 @@ class LedgerLine(Payer):
             models.Index(fields=["run"], name="ledger_run"),
             models.Index(fields=["conversation"], name="ledger_conversation"),
             models.Index(fields=["accounted_at"], name="ledger_moment"),
-            models.Index(fields=["provider", "model_asked", "accounted_at"], name="ledger_model"),
             models.Index(
                 fields=["team", "accounted_at"], name="ledger_team", condition=Q(team__isnull=False)
             ),

@@ -34,10 +34,10 @@ def usd(nano: int | None) -> str:
 
 @register.filter
 def tokens(count: int | None) -> str:
-    """A number of tokens, short: "612", "7.6k", "48k", "1.3M"."""
+    """A number of tokens, short: "612", "7.6k", "48k", "1.3M", "2.0B"."""
     if count is None:
         return ""
-    for unit, letter in ((1_000_000, "M"), (1_000, "k")):
+    for unit, letter in ((1_000_000_000, "B"), (1_000_000, "M"), (1_000, "k")):
         if count < unit - unit // 2000:  # 999,500 is "1.0M", not "1000k"
             continue
         tenths = (count * 10 + unit // 2) // unit

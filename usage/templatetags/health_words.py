@@ -17,6 +17,7 @@ FAULTS = {
     "connection_error": "No connection",
     "internal_error": "Fault of this server",
     "interrupted_stream": "Broke off",
+    "key_revoked": "Key revoked",
     "invalid_request_error": "Wrong request",
     "not_found_error": "Not found",
     "overloaded_error": "Overloaded",

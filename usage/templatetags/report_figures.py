@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 
 from ..models import LedgerLine, Source
+from ..report_chart import Chart
 from ..report_csv import exact as exact_dollars
 from ..report_forms import narrowing, query
 from ..report_names import Name, plain_name
+from .figures import usd
 
 register = template.Library()
 
@@ -19,6 +23,12 @@ register = template.Library()
 def exact(nano: int) -> str:
     """Nano-dollars as dollars, exactly: "1284.070000000"."""
     return exact_dollars(nano)
+
+
+@register.filter
+def exact_usd(nano: int) -> str:
+    """Nano-dollars exactly, as people write them: "$0.365199400", "-$0.080990000"."""
+    return f"{'-' if nano < 0 else ''}${exact_dollars(abs(nano))}"
 
 
 @register.filter
@@ -70,7 +80,7 @@ def only(asked: Any, by: tuple[str, ...], key: tuple[Any, ...]) -> str:
 @register.simple_tag
 def sorted_by(asked: Any, column: str) -> str:
     """The address's query of the same report, sorted by a column."""
-    return str(asked.query(sort="" if column == "cost" else column))
+    return str(asked.query(sort=column))
 
 
 @register.simple_tag
@@ -78,6 +88,47 @@ def on_day(asked: Any, day: date) -> str:
     """The address's query that leaves one day of a report; of everything where there is no asked."""
     parts = narrowing("day", day)
     return str(asked.days_query(**parts)) if asked else query(parts)
+
+
+@register.simple_tag
+def drawing(chart: Chart, lines_url: str, asked: Any) -> dict[str, Any]:
+    """A chart in words and addresses. `data`: what static/js/chart.js draws. `rows`: its table, each day that
+    cost anything with (text, address) of each layer and of the whole day; an address opens the lines.
+    """
+    ends = [_end(one.only, asked.narrowed if asked else {}) for one in chart.series]
+    first, last = chart.days[0].day, chart.days[-1].day
+    several = (first.year, first.month) != (last.year, last.month)
+    days, rows = [], []
+    for day in chart.days:
+        address = lines_url + on_day(asked, day.day) if day.whole else ""
+        texts = [usd(cost) for cost in day.costs]
+        long = f"{day.day:%A} {day.day.day} {day.day:%B %Y}"
+        days.append(
+            {
+                "short": f"{day.day.day} {day.day:%b}" if several else str(day.day.day),
+                "long": long,
+                "costs": day.costs,
+                "texts": texts,
+                "whole": usd(day.whole),
+                "ahead": day.ahead,
+                "aheadText": usd(day.ahead),
+                "address": address,
+            }
+        )
+        if address:
+            addresses = [
+                address + end if cost and end is not None else ""
+                for cost, end in zip(day.costs, ends, strict=True)
+            ]
+            rows.append((long, list(zip(texts, addresses, strict=True)), day.whole, address))
+    layers = [{"text": one.text, "end": end} for one, end in zip(chart.series, ends, strict=True)]
+    return {"data": {"layers": layers, "days": days, "partial": chart.partial}, "rows": rows}
+
+
+def _end(only: Mapping[str, Any], narrowed: Mapping[str, Any]) -> str | None:
+    """What narrows an address of a day to one layer; None where a layer has no address of its own."""
+    more = {name: value for name, value in only.items() if name not in narrowed}
+    return (f"&{urlencode(more)}" if more else "") if only else None
 
 
 @register.simple_tag

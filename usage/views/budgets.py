@@ -98,6 +98,7 @@ def budget(request: HttpRequest, budget: UUID) -> HttpResponse:
     if form.is_bound and form.is_valid():
         values = form.cleaned_data
         budget_actions.change(
+            by=_person(request).pk,
             budget=stored,
             name=values["name"],
             limit=values["amount"],
@@ -117,7 +118,7 @@ def switch_budget(request: HttpRequest, budget: UUID) -> HttpResponse:
     """Switches a budget off; with `on`, on again."""
     stored = get_object_or_404(Budget, pk=budget)
     on = "on" in request.POST
-    budget_actions.switch(budget=stored, on=on)
+    budget_actions.switch(by=_person(request).pk, budget=stored, on=on)
     said = "is in force again" if on else "is off and limits nothing. What it counted stays"
     messages.success(request, f"{stored.name} {said}.")
     return redirect("usage:budget", stored.pk)

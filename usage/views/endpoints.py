@@ -61,7 +61,7 @@ def remove_endpoint(request: HttpRequest, slug: str) -> HttpResponse:
     """Asks first. Keys for the address are revoked with it."""
     stored = get_object_or_404(Endpoint, slug=slug)
     if request.method == "POST":
-        actions.remove_endpoint(endpoint=stored)
+        actions.remove_endpoint(by=cast(User, request.user).pk, endpoint=stored)
         messages.success(request, f"{stored.label} is removed, its keys are revoked.")
         return redirect("usage:models")
     return manage_page(request, "manage/models_remove.html", {"endpoint": stored}, here="models")

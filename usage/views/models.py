@@ -105,7 +105,7 @@ def price(request: HttpRequest, provider: str, model: str) -> HttpResponse:
     """A price of this installation's own; with `end`, the end of it."""
     spec = _spec(request, provider, model)
     if "end" in request.POST:
-        if actions.end_prices(ref=spec.ref):
+        if actions.end_prices(by=_by(request), ref=spec.ref):
             messages.success(request, f"{spec.name} has its usual price again.")
         return redirect(_address(spec))
     form = PriceForm(request.POST)

@@ -17,14 +17,22 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts.models import User
+from accounts.models import Credential, User
 from accounts.rights import admins_only, manage_page
 
-from .. import budget_view, overrides, report_csv, report_overview, report_rows, report_tables
+from .. import (
+    budget_view,
+    overrides,
+    report_changes,
+    report_csv,
+    report_overview,
+    report_rows,
+    report_tables,
+)
 from ..clock import organisation_day
 from ..models import LedgerLine
 from ..report_chart import chart
-from ..report_forms import LONGEST, LONGEST_PAGE, PERIODS, Asked, ReportForm, period
+from ..report_forms import LONGEST, LONGEST_PAGE, PERIODS, Asked, Period, ReportForm, period
 from ..report_names import HEADINGS, Names, model_name
 from ..reports import Filters, Sums, sums, total
 
@@ -40,7 +48,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     overrides.known()
     seen = report_overview.overview(organisation_day(now), now)
     names = Names(people=[key[0] for key, _ in seen.by_person], teams=[key[0] for key, _ in seen.by_team])
-    layers = report_tables.layers_of(seen.of_models, lambda ref: model_name(ref).text)
+    layers = report_tables.layers_of(seen.of_models, "model", lambda ref: model_name(ref).text)
     month = seen.of(seen.month)
     context = {
         "seen": seen,
@@ -76,11 +84,23 @@ def mine(request: HttpRequest) -> HttpResponse:
     """The person's own usage."""
     person, today = cast(User, request.user), organisation_day(timezone.now())
     week, month = period("week", today), period("month", today)
-    begin = min(week.first, month.first)
-    by_day = sums(Filters(first=begin, last=today, person=person.pk), ("day",))
+    back = report_changes.earliest(("week", week), ("month", month))
+    begin = min(week.first, month.first, back)
+    found = sums(Filters(first=begin, last=today, person=person.pk), ("day",))
+    by_day = {key[0]: amount for key, amount in found.items()}
     spans = [
-        (name, first, today, sum((found for key, found in by_day.items() if key[0] >= first), Sums()))
-        for name, first in (("Today", today), ("This week", week.first), ("This month", month.first))
+        (
+            label,
+            days.first,
+            today,
+            sum((amount for day, amount in by_day.items() if day >= days.first), Sums()),
+            report_changes.of_days(name, days, by_day),
+        )
+        for label, name, days in (
+            ("Today", "own", Period(first=today, end=today, today=today)),
+            ("This week", "week", week),
+            ("This month", "month", month),
+        )
     ]
     extra = {"spans": spans, "budgets": budget_view.own(person)}
     return _report(request, "usage/mine.html", _form(request, OWN), here="mine", fixed=person.pk, extra=extra)
@@ -142,13 +162,14 @@ def _report(
         overrides.known()
         asked = form.asked()
         filters = _filters(asked, fixed)
-        table = report_tables.table(asked, filters)
+        table = report_tables.page_table(asked, filters)
         layer = HEADINGS.get(report_tables.layer(asked), "")
         title = f"Cost per day{f' by {layer.lower()}' if layer else ''}"
         context |= {
             "asked": asked,
             "table": table,
             "table_title": f"By {' and '.join(table.headings).lower()}",
+            "change": report_changes.compared(asked, filters, table.groups),
             "chart": report_tables.drawn(asked, filters, table),
             "chart_title": title,
             "choices": report_tables.choices(asked, filters),
@@ -184,7 +205,7 @@ def _lines(request: HttpRequest, form: ReportForm, *, here: str, fixed: UUID | N
             "page": page,
             "rows": _with_names(page.lines),
             "total": total(filters),
-            "chosen": _chosen(asked),
+            "chosen": _chosen(asked, cast(User, request.user)),
             "most": report_rows.PAGE,
         }
     return manage_page(
@@ -238,13 +259,18 @@ def _with_names(lines: list[LedgerLine]) -> list[tuple[LedgerLine, Any]]:
     return [(line, names.name("person", line.user)) for line in lines]
 
 
-def _chosen(asked: Asked) -> list[tuple[str, str, str]]:
+def _chosen(asked: Asked, person: User) -> list[tuple[str, str, str]]:
     """What the list is narrowed to: heading, name, and the address without it."""
-    narrowed = asked.narrowed
+    narrowed = dict(asked.narrowed)
+    credential = narrowed.pop("credential", None)
     by = tuple(narrowed)
     names = Names.of(by, [tuple(narrowed.values())])
     headings = {"outcome": "Outcome", **HEADINGS}
-    return [
+    chosen = [
         (headings[name], names.name(name, value).whole, asked.days_query(**{name: ""}))
         for name, value in narrowed.items()
     ]
+    if credential is not None:
+        row = Credential.objects.for_user(person).filter(pk=credential).first()
+        chosen.append(("Key", row.name if row else "Removed", asked.days_query(credential="")))
+    return chosen

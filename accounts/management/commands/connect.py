@@ -10,6 +10,7 @@ from asgiref.sync import async_to_sync
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from accounts import connecting, credentials, vendor_logins
+from accounts.key_owners import Owner
 from accounts.models import Credential, Organisation
 from accounts.names import clean_name
 from providers import oauth_device, registry
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         try:
             grant: Grant = async_to_sync(self._log_in)(client)
             stored = connecting.keep(
-                organisation=organisation,
+                owner=Owner(organisation=organisation),
                 provider=provider,
                 kind=Credential.Kind.DEVICE,
                 base_url=credentials.base_url(provider),
@@ -49,6 +50,8 @@ class Command(BaseCommand):
                 client=client,
                 grant=grant,
                 replaces=None,
+                by=None,
+                via="command",
             )
         except ProviderError as error:
             raise CommandError(connecting.words(error, provider)) from None

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection
 
-from accounts import first_visit, sealing
+from accounts import audit_triggers, first_visit, sealing
 from config import data_lock, faults
 from config.hosts import is_loopback
 from config.server import DrainingServer, configuration
@@ -24,6 +24,8 @@ from usage import triggers
 SHARE_KEYS = (
     "All servers of one database need the same keys: give each the same PARLEY_SECRET_KEYS, or the same file."
 )
+
+ALONE = "Without REDIS_URL each server counts wrong passwords and codes by itself."
 
 
 class Command(BaseCommand):
@@ -68,10 +70,11 @@ class Command(BaseCommand):
                 call_command("migrate", interactive=False, verbosity=0)
             sealing.check_keys(shared=not embedded)
             triggers.check_triggers()
+            audit_triggers.check()
             return first_visit.code_to_print()
         except sealing.KeysMissing as error:
             raise CommandError(str(error) if embedded else f"{error} {SHARE_KEYS}") from None
-        except (data_lock.FolderInUse, triggers.TriggersMissing) as error:
+        except (data_lock.FolderInUse, triggers.TriggersMissing, audit_triggers.AuditUnprotected) as error:
             raise CommandError(str(error)) from None
         except Error as error:
             if not faults.database_is_away(error):
@@ -85,6 +88,8 @@ class Command(BaseCommand):
         self.stdout.write(f"Parley is at {settings.PUBLIC_URL or f'http://{shown}:{port}/'}")
         if code is not None:
             self.stdout.write(f"Set-up code: {code}")
+        if connection.vendor != "sqlite" and not settings.REDIS_URL:
+            self.stdout.write(ALONE)
         self.stdout.flush()
 
 

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from accounts.models import Team, User
-from usage import budgets, overrides
+from usage import budget_actions, budgets, overrides
 from usage.budget_refusals import whose
 from usage.budget_words import PER, NotAnAmount, limit_words, parsed, places, written
 from usage.models import NOBODY, Budget
@@ -82,12 +82,18 @@ class Command(BaseCommand):
             if len(found) > 1:
                 raise CommandError("There are several budgets of this name. Rename them on their page first.")
             budget = found[0] if found else Budget(name=options["name"])
+            was_on = bool(found) and budget.enabled
             _fill(budget, options, is_new=not found)
+            starts = budget.enabled and not was_on
             try:
                 budget.full_clean(exclude=["created_by"])
             except ValidationError as error:
                 raise CommandError(" ".join(error.messages)) from None
+            budget.enabled = was_on if starts else budget.enabled
             budget.save()
+        if starts:  # once it is known what was spent in its period
+            budget_actions.switch(budget=budget, on=True)
+            budget.enabled = True
         self._say(budget)
         self.stdout.write("In force from the next call on.")
 

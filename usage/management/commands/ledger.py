@@ -5,15 +5,16 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from datetime import date
+from itertools import chain
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from usage import ledger
+from usage import digests, ledger
 
 
 class Command(BaseCommand):
-    help = "Compares the daily roll-up and the budgets' periods with the ledger's rows, or mends them."
+    help = "Compares the daily sums, their digests and the budgets' periods with the ledger, or mends them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
@@ -28,9 +29,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         span = {"since": options["since"], "until": options["until"]}
         if options["act"] == "rebuild":
-            mended = self._listed(ledger.rebuild(**span), "was")
+            mended = self._listed(chain(ledger.rebuild(**span), digests.rebuild(**span)), "was")
             self.stdout.write(f"{mended} numbers mended." if mended else "Nothing had to be mended.")
-        if wrong := self._listed(ledger.verify(**span), "is"):
+        if wrong := self._listed(chain(ledger.verify(**span), digests.verify(**span)), "is"):
             raise CommandError(f"{wrong} numbers differ from the ledger's rows.")
         self.stdout.write("Everything equals the ledger's rows.")
 

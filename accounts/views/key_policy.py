@@ -1,0 +1,29 @@
+"""Manage, Keys, who may bring keys: whose keys calls are made with, and in which order."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods
+
+from accounts import key_policy
+from accounts.key_policy import KeyPolicy
+from accounts.key_settings import ORDERS, WHO, PolicyForm
+from accounts.models import User
+from accounts.rights import admins_only, manage_page
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@admins_only
+def policy(request: HttpRequest) -> HttpResponse:
+    form = PolicyForm(request.POST if request.method == "POST" else None, policy=KeyPolicy.current())
+    if form.is_bound and form.is_valid():
+        if key_policy.change(policy=form.policy(), by=cast(User, request.user)):
+            messages.success(request, "Saved. It holds from the next call on.")
+        return redirect("accounts:keys")
+    context = {"form": form, "who": WHO, "orders": ORDERS}
+    status = 422 if form.is_bound else 200
+    return manage_page(request, "manage/keys_policy.html", context, here="keys", status=status)

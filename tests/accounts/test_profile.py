@@ -1,0 +1,27 @@
+"""A person's own page: name and time zone, and what they may do."""
+
+from __future__ import annotations
+
+from django.test import Client
+
+from accounts import people
+from accounts.models import User
+
+HOST = {"host": "localhost"}
+
+
+def test_people_name_themselves_and_see_why_they_may(client: Client, owner: User, member: User) -> None:
+    people.put_in_team(
+        by=owner, person=member, team=people.create_team(by=owner, name="Design"), role="manager"
+    )
+    client.force_login(member)
+    page = client.get("/settings/profile/", headers=HOST).content.decode()
+    assert "As manager of Design." in page and "/manage/teams/" in page
+    sent = {"display_name": "Mo‮ <b>F</b>", "timezone": "Africa/Cairo", "role": "owner", "is_active": "0"}
+    assert client.post("/settings/profile/", sent, headers=HOST).status_code == 302
+    member.refresh_from_db()
+    assert (member.display_name, member.timezone) == ("Mo <b>F</b>", "Africa/Cairo")
+    assert (member.role, member.is_active) == ("member", True)
+    assert "<b>F</b>" not in client.get("/settings/profile/", headers=HOST).content.decode()
+    wrong = client.post("/settings/profile/", {"timezone": "Moon/Crater"}, headers=HOST)
+    assert wrong.status_code == 422

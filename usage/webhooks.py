@@ -1,0 +1,102 @@
+"""Webhooks are made, given new secrets, switched and removed by admins. Views ask whether one is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.ids import uuid7
+from accounts.names import clean_name
+from accounts.sealing import SealBroken
+from providers.access import Secret
+
+from .actions import NotPossible
+from .alerts import raise_alert
+from .models import Alert, Delivery, Webhook
+from .models.alert import known_kinds
+from .webhook_post import new_secret
+
+MOST = 20
+OVERLAP = timedelta(hours=24)  # for which the secret before a rotation signs as well
+
+
+def add(*, by: UUID, webhook_id: UUID, name: str, url: str, kinds: Iterable[str] = ()) -> Secret | None:
+    """A new webhook, in force at once, and its secret, which nobody can read again.
+
+    `webhook_id` is chosen by the form: None when there is one of this id already, for then the form was sent
+    twice. Raises NotPossible where there are too many.
+    """
+    secret = new_secret()
+    with transaction.atomic():
+        if Webhook.objects.filter(pk=webhook_id).exists():
+            return None
+        if Webhook.objects.count() >= MOST:
+            raise NotPossible(f"There are {MOST} webhooks. Remove one first.")
+        Webhook.objects.create(
+            pk=webhook_id,
+            name=clean_name(name),
+            url=url,
+            secret=secret,
+            kinds=known_kinds(list(kinds)),
+            created_by=by,
+        )
+    return secret
+
+
+def rotate(*, webhook: Webhook) -> Secret:
+    """A new secret, which nobody can read again. The one before signs beside it for OVERLAP."""
+    secret = new_secret()
+    with transaction.atomic():
+        row = Webhook.objects.select_for_update().get(pk=webhook.pk)
+        try:
+            row.previous = row.secret
+        except SealBroken:
+            row.previous = None
+        row.secret, row.previous_until = secret, timezone.now() + OVERLAP
+        row.save(update_fields=["secret", "previous", "previous_until"])
+    return secret
+
+
+def switch(*, webhook: Webhook, on: bool) -> None:
+    """One that is off hears of nothing; what still waits for it fails."""
+    Webhook.objects.filter(pk=webhook.pk).update(enabled=on, trouble="")
+
+
+def remove(*, webhook: Webhook) -> None:
+    """Its secret is gone; what was sent to it stays in the list of deliveries."""
+    Webhook.objects.filter(pk=webhook.pk).delete()
+
+
+def keys_of(webhook: Webhook) -> list[Secret]:
+    """What signs now, the newest first. Raises SealBroken."""
+    keys = [webhook.secret]
+    if webhook.previous_until is not None and webhook.previous_until > timezone.now():
+        keys.append(webhook.previous)
+    return [key for key in keys if key is not None]
+
+
+def make_test(*, by: UUID, webhook: Webhook) -> Delivery:
+    """An alert for this webhook alone, seen already, and its delivery, which waits to be sent."""
+    now = timezone.now()
+    with transaction.atomic():
+        alert = raise_alert(
+            kind=Alert.Kind.TEST,
+            subject=str(webhook.pk),
+            period=str(uuid7()),
+            title=f"A test of {webhook.name}",
+            body="Somebody pressed “Send a test”. Nothing is wrong.",
+        )
+        if alert is None:
+            raise NotPossible("This test was sent already.")
+        Alert.objects.filter(pk=alert.pk).update(routed_at=now, seen_at=now, seen_by=by)
+        return Delivery.objects.create(
+            alert=alert,
+            channel=Delivery.Channel.WEBHOOK,
+            target=str(webhook.pk),
+            webhook=webhook,
+            name=webhook.name,
+        )
