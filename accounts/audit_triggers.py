@@ -1,16 +1,10 @@
-"""Makes the database itself refuse to change an audit event, and to remove one that was not pruned.
-
-Migrations that touch the table end with `install`: Django's table remake on SQLite drops triggers silently.
-Start-up calls `check`. Only the flush between tests may use `lifted`.
+"""Makes the database itself refuse to change an audit event, and to remove one that was not pruned
+(accounts.append_only).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from django.db import connection
-from django.db.backends.base.base import BaseDatabaseWrapper
+from accounts.append_only import AppendOnly
 
 TABLE = "accounts_auditevent"
 HEAD = "accounts_audithead"
@@ -40,67 +34,14 @@ POSTGRESQL = {
         FOR EACH STATEMENT EXECUTE FUNCTION accounts_audit_refuse()""",
 }
 
-
-class AuditUnprotected(Exception):
-    """The audit log could be changed: some of its triggers are gone, altered or switched off."""
-
-
-def install(to: BaseDatabaseWrapper | None = None) -> None:
-    """Puts every trigger in place, anew where one exists. Runs in the caller's transaction."""
-    database = to or connection
-    remove(database)
-    with database.cursor() as cursor:
-        if database.vendor == "postgresql":
-            cursor.execute(POSTGRESQL_FUNCTION)
-        for statement in _wanted(database).values():
-            cursor.execute(statement)
-
-
-def remove(from_: BaseDatabaseWrapper | None = None) -> None:
-    """Takes the protection away: for going back before the table's migration, and for the flush of tests."""
-    database = from_ or connection
-    with database.cursor() as cursor:
-        for name in _wanted(database):
-            on = f" ON {TABLE}" if database.vendor == "postgresql" else ""
-            cursor.execute(f"DROP TRIGGER IF EXISTS {name}{on}")
-
-
-@contextmanager
-def lifted(on: BaseDatabaseWrapper | None = None) -> Iterator[None]:
-    """Without triggers inside, with them after. For tests that flush their tables between each other."""
-    remove(on)
-    try:
-        yield
-    finally:
-        install(on)
-
-
-def check(on: BaseDatabaseWrapper | None = None) -> None:
-    """Raises AuditUnprotected unless every trigger stands as it was installed and is switched on."""
-    database = on or connection
-    if missing := sorted(_wanted(database).keys() - _standing(database)):
-        raise AuditUnprotected(
-            f"The audit log's table is not protected: {', '.join(missing)} missing or altered. "
-            "Find out who changed the database, then put them back with: manage.py shell -c "
-            "'from accounts.audit_triggers import install; install()'"
-        )
-
-
-def _wanted(database: BaseDatabaseWrapper) -> dict[str, str]:
-    return POSTGRESQL if database.vendor == "postgresql" else SQLITE
-
-
-def _standing(database: BaseDatabaseWrapper) -> set[str]:
-    with database.cursor() as cursor:
-        if database.vendor == "postgresql":
-            cursor.execute(
-                "SELECT t.tgname FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid "
-                "WHERE t.tgrelid = to_regclass(%s) AND t.tgenabled IN ('O', 'A') "
-                "AND p.proname = 'accounts_audit_refuse' AND p.prosrc LIKE %s",
-                [TABLE, f"%{REFUSAL}%"],
-            )
-            return {name for (name,) in cursor.fetchall()}
-        cursor.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [TABLE]
-        )
-        return {name for name, sql in cursor.fetchall() if sql == SQLITE.get(name)}
+AUDIT_LOG = AppendOnly(
+    table=TABLE,
+    words="The audit log's table",
+    place="accounts.audit_triggers",
+    refusal=REFUSAL,
+    sqlite=SQLITE,
+    function="accounts_audit_refuse",
+    create_function=POSTGRESQL_FUNCTION,
+    postgresql=POSTGRESQL,
+)
+install, remove, lifted, check = AUDIT_LOG.install, AUDIT_LOG.remove, AUDIT_LOG.lifted, AUDIT_LOG.check

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
+from accounts.append_only import Unprotected
 from usage import triggers
 from usage.models import LedgerLine
 from usage.settlement import settle
@@ -66,19 +67,19 @@ def test_nobody_puts_another_line_in_its_place(line: LedgerLine) -> None:
 
 
 def test_the_start_is_refused_when_a_trigger_is_missing_or_altered() -> None:
-    triggers.check_triggers()
+    triggers.check()
     for name in triggers.POSTGRESQL if connection.vendor == "postgresql" else triggers.SQLITE:
         with connection.cursor() as cursor:
             on = f" ON {TABLE}" if connection.vendor == "postgresql" else ""
             cursor.execute(f"DROP TRIGGER {name}{on}")
-            with pytest.raises(triggers.TriggersMissing, match=name):
-                triggers.check_triggers()
+            with pytest.raises(Unprotected, match=name):
+                triggers.check()
             if connection.vendor == "sqlite":
                 cursor.execute(f"CREATE TRIGGER {name} BEFORE UPDATE ON {TABLE} BEGIN SELECT 1; END")
-                with pytest.raises(triggers.TriggersMissing, match=name):
-                    triggers.check_triggers()
+                with pytest.raises(Unprotected, match=name):
+                    triggers.check()
         triggers.install()
-        triggers.check_triggers()
+        triggers.check()
 
 
 @pytest.fixture
@@ -92,14 +93,14 @@ def test_the_migrations_go_back_and_forth() -> None:
     call_command("migrate", "usage", "zero", verbosity=0)
     assert TABLE not in connection.introspection.table_names()
     call_command("migrate", "usage", verbosity=0)
-    triggers.check_triggers()
+    triggers.check()
 
 
 def test_a_remade_table_without_its_triggers_is_noticed() -> None:
     """What Django's table remake does on SQLite, and a restored dump may do anywhere."""
     triggers.remove()
-    with pytest.raises(triggers.TriggersMissing):
-        triggers.check_triggers()
+    with pytest.raises(Unprotected):
+        triggers.check()
     with triggers.lifted():
         pass
-    triggers.check_triggers()
+    triggers.check()

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts import audit_chain, audit_triggers
+from accounts import append_only, audit_chain, audit_triggers
 from accounts.models import AuditEvent, AuditHead
 
 
@@ -37,7 +37,7 @@ class Command(BaseCommand):
     def _verify(self) -> None:
         try:
             audit_triggers.check()
-        except audit_triggers.AuditUnprotected as error:
+        except append_only.Unprotected as error:
             raise CommandError(str(error)) from None
         flaws = 0
         for flaw in audit_chain.verify():

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection
 
-from accounts import audit_triggers, first_visit, sealing
+from accounts import append_only, audit_triggers, first_visit, sealing
 from config import data_lock, faults
 from config.hosts import is_loopback
 from config.server import DrainingServer, configuration
@@ -69,12 +69,12 @@ class Command(BaseCommand):
             if migrate:
                 call_command("migrate", interactive=False, verbosity=0)
             sealing.check_keys(shared=not embedded)
-            triggers.check_triggers()
+            triggers.check()
             audit_triggers.check()
             return first_visit.code_to_print()
         except sealing.KeysMissing as error:
             raise CommandError(str(error) if embedded else f"{error} {SHARE_KEYS}") from None
-        except (data_lock.FolderInUse, triggers.TriggersMissing, audit_triggers.AuditUnprotected) as error:
+        except (data_lock.FolderInUse, append_only.Unprotected) as error:
             raise CommandError(str(error)) from None
         except Error as error:
             if not faults.database_is_away(error):
