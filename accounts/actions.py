@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from accounts import audit
 from accounts.audit import Verb
 from accounts.models import Organisation, User
-from accounts.names import clean_email
+from accounts.names import clean_email, clean_name
 
 
 class AlreadySetUp(Exception):
@@ -58,6 +59,49 @@ def create_user(*, email: str, password: str, role: str = User.Role.MEMBER, disp
             after={"email": person.email, "role": person.role},
         )
     return person
+
+
+def rename_organisation(*, by: User, name: str) -> None:
+    """Raises ValidationError for a name of which nothing is left to read."""
+    name = clean_name(name)
+    if not name:
+        raise ValidationError("Enter a name.")
+    with transaction.atomic():
+        row = Organisation.objects.select_for_update().get()
+        if row.name == name:
+            return
+        before, row.name = row.name, name
+        row.save(update_fields=["name"])
+        audit.record(
+            Verb.ORGANISATION_RENAMED,
+            actor=by,
+            kind="organisation",
+            id=row.pk,
+            name=name,
+            before={"name": before},
+            after={"name": name},
+        )
+
+
+def keep_conversations(*, by: User, days: int | None) -> bool:
+    """From now on conversations go so many days after their last change; None: they stay. Says whether
+    anything changed.
+    """
+    with transaction.atomic():
+        row = Organisation.objects.select_for_update().get()
+        if row.retention_days == days:
+            return False
+        before, row.retention_days = row.retention_days, days
+        row.save(update_fields=["retention_days"])
+        audit.record(
+            Verb.RETENTION_CHANGED,
+            actor=by,
+            kind="organisation",
+            id=row.pk,
+            before={"days": before},
+            after={"days": days},
+        )
+    return True
 
 
 def _person(email: str, password: str | None, display_name: str, role: str) -> User:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -11,13 +13,16 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts import audit, client, letters, sessions
 from accounts.audit import Verb
 from accounts.models import User
+from accounts.single_sign_on import other_ways
 
+log = logging.getLogger(__name__)
 QUIET = {  # the page that follows says it
     "account/messages/logged_in.txt",
     "account/messages/logged_out.txt",
@@ -46,7 +51,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Nobody makes their own account: there is the set-up page, and then invitations."""
+        """Not by allauth's page: there are invitations, accounts.views.sign_up and single sign-on."""
         return False
 
     def is_ajax(self, request: HttpRequest) -> bool:
@@ -73,6 +78,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         if found := client.seen_by_proxies(request):
             return found
         raise PermissionDenied("Where this request comes from cannot be known.")
+
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> Any:
+        """Whoever must come by single sign-on is told so, once their password or code was right."""
+        if refused := super().pre_login(request, user, **kwargs):
+            return refused
+        if words := other_ways.refusal(request, user):
+            clear_login(request)
+            context = {"words": words, "providers": other_ways.providers()}
+            return render(request, "accounts/sso_needed.html", context, status=403)
+        return None
+
+    def get_login_stages(self) -> list[str]:
+        """A second step that the provider of single sign-on has seen to is not asked for twice."""
+        stages: list[str] = super().get_login_stages()
+        ours = {"allauth.mfa.stages.AuthenticateStage": "accounts.single_sign_on.other_ways.SecondStep"}
+        return [ours.get(stage, stage) for stage in stages]
 
     def login(self, request: HttpRequest, user: User) -> None:
         """Between password and second step a person may have been deactivated."""
@@ -102,6 +123,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
             confirmed: bool = super().confirm_email(request, email_address)
         return confirmed
 
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Letters that somebody waits for. Where the mail server does not take one, the person is told so."""
+        try:
+            super().send_mail(template_prefix, email, context)
+        except (SMTPException, OSError) as error:
+            if self.request is None:
+                raise
+            log.warning("A letter that somebody waits for was not sent: %s", type(error).__name__)
+            answer = render(self.request, "accounts/mail_failed.html", status=503)
+            raise ImmediateHttpResponse(answer) from None
+
     def send_notification_mail(
         self, template_prefix: str, user: User, context: Any = None, email: str | None = None
     ) -> None:
@@ -109,7 +141,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
         found = {method["id"]: method for method in super().get_reauthentication_methods(user)}
-        return [{**found[id], "description": words} for id, words in WAYS_TO_CONFIRM.items() if id in found]
+        ways = [{**found[id], "description": words} for id, words in WAYS_TO_CONFIRM.items() if id in found]
+        if not ways and user.is_authenticated and other_ways.of(user):
+            # Who has nothing here to confirm with does so where they sign in.
+            url = reverse("accounts:sso_confirm")
+            ways = [{"id": "sso", "description": "Sign in again", "url": url}]
+        return ways
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("accounts:security")

@@ -34,6 +34,7 @@ from accounts.models import (
     Invitation,
     LoginAttempt,
     Membership,
+    SignInConnection,
     User,
 )
 
@@ -93,6 +94,7 @@ def anonymise(*, person: User, by: User | None) -> None:
         for token in AccessToken.objects.select_for_update().filter(user=mine).order_by("pk"):
             _end(token, former.new_name)
         LoginAttempt.objects.filter(person=mine).delete()
+        SignInConnection.objects.filter(person=mine).delete()
         Authenticator.objects.filter(user=mine).delete()
         DeviceSession.objects.filter(user=mine).delete()
         invited = Q(email=mine.email) | Q(accepted_by=mine.pk)
@@ -177,7 +179,8 @@ def _end(token: AccessToken, name: str) -> None:
     token.revoked_at = token.revoked_at or timezone.now()
     token.name, token.prefix = f"Token of {name}", ""
     token.sha256 = AccessToken.digest(secrets.token_hex(32))
-    token.save(update_fields=["revoked_at", "name", "prefix", "sha256"])
+    token.last_used_from = token.last_client = ""
+    token.save(update_fields=["revoked_at", "name", "prefix", "sha256", "last_used_from", "last_client"])
 
 
 def _rename(person: User, former: Former) -> None:

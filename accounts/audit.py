@@ -23,13 +23,20 @@ MOST_FACTS = 4_000  # characters of one side; longer lists are cut, and say so
 EMAIL = re.compile(r"([^\s@,;<>\"']{1,64})@([^\s@,;<>\"']{1,190})")
 # Names of fields that hold secrets, and forms that keys of vendors and our own tokens have.
 SECRET_NAME = re.compile(r"secret|password|api_?key|cookie|^token$", re.IGNORECASE)
-SECRET_TEXT = re.compile(r"(?:sk|pk|rk|ghp|gho|ghu|xox[abp]|whsec|pat|parley)[-_][\w-]{12,}|-----BEGIN ")
+SECRET_TEXT = re.compile(
+    r"(?<![0-9A-Za-z])(?:sk|pk|rk|ghp|gho|ghu|xox[abp]|whsec|pat|parley)[-_][\w-]{12,}|-----BEGIN "
+)
 
 
 class Verb(StrEnum):
     """What can have happened: the noun, and the verb in the past."""
 
     ORGANISATION_FOUNDED = "organisation.founded"
+    ORGANISATION_RENAMED = "organisation.renamed"
+    RETENTION_CHANGED = "retention.changed"
+    CONVERSATIONS_REMOVED = "conversations.removed"
+    MAIL_CHANGED = "mail.changed"
+    MAIL_REMOVED = "mail.removed"
     PERSON_CREATED = "person.created"
     PERSON_INVITED = "invitation.sent"
     INVITATION_RESENT = "invitation.sent_again"
@@ -52,6 +59,9 @@ class Verb(StrEnum):
     CREDENTIAL_FAILED = "credential.failed"
     CREDENTIAL_OPENED_WRONGLY = "credential.opened-wrongly"
     KEYS_ROTATED = "keys.rotated"
+    TOKEN_MADE = "token.made"  # noqa: S105 - a verb
+    TOKEN_CHANGED = "token.changed"  # noqa: S105 - a verb
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - a verb
     POLICY_CHANGED = "policy.changed"
     BUDGET_MADE = "budget.made"
     BUDGET_CHANGED = "budget.changed"
@@ -65,6 +75,12 @@ class Verb(StrEnum):
     CHAIN_SET = "chain.set"
     ENDPOINT_SAVED = "endpoint.saved"
     ENDPOINT_REMOVED = "endpoint.removed"
+    ALERTS_CHANGED = "alerts.changed"
+    WEBHOOK_ADDED = "webhook.added"
+    WEBHOOK_SECRET_MADE = "webhook.secret_made"  # noqa: S105 - a verb
+    WEBHOOK_SWITCHED = "webhook.switched"
+    WEBHOOK_REMOVED = "webhook.removed"
+    RECONCILE_CHANGED = "reconcile.changed"
     AUDIT_PRUNED = "audit.pruned"
     SIGNED_IN = "signin.succeeded"
     SIGN_IN_FAILED = "signin.failed"
@@ -72,6 +88,11 @@ class Verb(StrEnum):
     SESSION_REVOKED = "session.revoked"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105 - a verb
     EMAIL_CHANGED = "person.email_changed"
+    SIGN_IN_PROVIDER_SAVED = "sso.provider_saved"
+    SIGN_IN_PROVIDER_SWITCHED = "sso.provider_switched"
+    SIGN_IN_PROVIDER_REMOVED = "sso.provider_removed"
+    CONNECTION_MADE = "sso.connected"
+    CONNECTION_ENDED = "sso.disconnected"
     MFA_ADDED = "mfa.added"
     MFA_REMOVED = "mfa.removed"
     RECOVERY_CODES_MADE = "mfa.recovery_codes_made"
@@ -98,8 +119,9 @@ def record(
 
     `actor`, or their id, is None where no person did it; `via` says what did ("command", "vendor"), or
     through what the person acted. `kind`, `id` and `name` are the object's. `before` and `after` hold the
-    facts that changed: texts, numbers, truth values, None, and lists of these. Raises NotForTheLog for what
-    looks like a secret.
+    facts that changed: texts, numbers, truth values, None, and lists of these. A text that looks like a
+    secret, which a name that somebody chose may do, is written as "…". Raises NotForTheLog for a fact that is
+    called like one.
     """
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError(
@@ -111,7 +133,7 @@ def record(
         verb=verb.value,
         kind=kind,
         object="" if id is None else str(id),
-        name="" if kind == "person" else masked(one_line(name))[:NAME_LENGTH],
+        name="" if kind == "person" else _said(one_line(name))[:NAME_LENGTH],
         before=facts(before),
         after=facts(after),
         address=address(),
@@ -151,9 +173,13 @@ def _plain(name: str, value: object) -> object:
         items = value if isinstance(value, list | tuple) else sorted(value, key=str)
         return [_plain(name, item) for item in items]
     text = one_line(str(value))
-    if SECRET_NAME.search(name) or SECRET_TEXT.search(text):
+    if SECRET_NAME.search(name):
         raise NotForTheLog(f"The field {name!r} looks like a secret and does not belong into the audit log.")
-    return masked(text)
+    return _said(text)
+
+
+def _said(text: str) -> str:
+    return masked("…" if SECRET_TEXT.search(text) else text)
 
 
 def _short(value: object) -> object:

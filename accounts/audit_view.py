@@ -24,13 +24,16 @@ LONGEST_FILE = 20_000  # events of one file
 NOBODY = {"": "Parley itself", "command": "A command on the server", "vendor": "The vendor"}
 # The nouns of accounts.audit.Verb as an admin reads them; a noun that is missing is shown as it is.
 NOUNS = {
+    "alerts": "Alerts",
     "audit": "Audit log",
     "budget": "Budgets",
     "chain": "Models",
+    "conversations": "Conversations",
     "credential": "Keys",
     "endpoint": "Models",
     "invitation": "Invitations",
     "keys": "Keys",
+    "mail": "Mail",
     "membership": "Teams",
     "mfa": "Second factors",
     "model": "Models",
@@ -40,7 +43,9 @@ NOUNS = {
     "person": "People",
     "policy": "Policy",
     "price": "Models",
+    "reconcile": "Keys",
     "request": "Budgets",
+    "retention": "Conversations",
     "session": "Sign-in",
     "signin": "Sign-in",
     "sso": "Single sign-on",
@@ -178,7 +183,7 @@ def _line(event: AuditEvent, names: dict[UUID, str]) -> Line:
 
 def words(verb: str) -> str:
     """ "credential.added" as "Credential added"."""
-    text = verb.replace(".", " ").replace("_", " ")
+    text = verb.replace("sso.", "single sign-on: ").replace(".", " ").replace("_", " ")
     return text[:1].upper() + text[1:]
 
 

@@ -24,12 +24,16 @@ from django.utils import timezone
 
 from accounts import audit, letters, rules
 from accounts.audit import Verb
+from accounts.mail import stored as mail
 from accounts.models import Invitation, Membership, Organisation, Team, User
 from accounts.names import clean_email
 from accounts.rules import NotAllowed
+from accounts.single_sign_on.sign_up import SignUp
 
 LASTS = timedelta(days=7)
 GONE = "This invitation cannot be used: it was used, taken back or has expired. Ask for a new one."
+
+CLOSED = "Nobody new is taken now: sign-up is closed on Manage → Sign-in."
 
 Redeem = Callable[[User, dict[str, Any]], None]
 _redeemers: list[Redeem] = []
@@ -73,6 +77,8 @@ def invite(
     """
     if by is not None and (reason := rules.may_invite(by, role, team)):
         raise NotAllowed(reason)
+    if SignUp.current().mode == "closed":
+        raise NotAllowed(CLOSED)
     email = clean_email(email)
     validate_email(email)
     if User.objects.filter(email=email).exists():
@@ -95,7 +101,7 @@ def invite(
                 grant=grant or {},
                 sha256=Invitation.digest(token),
                 created_by=by.pk if by else None,
-                sent_at=timezone.now() if settings.EMAIL_CONFIGURED else None,
+                sent_at=timezone.now() if mail.is_set_up() else None,
                 expires_at=timezone.now() + LASTS,
             )
             _record(Verb.PERSON_INVITED, by, via, invitation)
@@ -119,7 +125,7 @@ def resend(*, by: User | None, invitation: Invitation, via: str = "") -> Invited
             raise NotAllowed(reason)
         invitation.sha256 = Invitation.digest(token)
         invitation.expires_at = timezone.now() + LASTS
-        invitation.sent_at = timezone.now() if settings.EMAIL_CONFIGURED else None
+        invitation.sent_at = timezone.now() if mail.is_set_up() else None
         invitation.save(update_fields=["sha256", "expires_at", "sent_at"])
         _record(Verb.INVITATION_RESENT, by, via, invitation)
         return _sent(invitation, token, by)
@@ -137,7 +143,7 @@ def revoke(*, by: User | None, invitation: Invitation, via: str = "") -> None:
 def found(token: str) -> Invitation:
     """The open invitation of a link. Raises InvitationGone."""
     invitation = Invitation.objects.open().by_token(token).select_related("team").first()
-    if invitation is None or not _still_allowed(invitation):
+    if invitation is None or not _may_be_used(invitation):
         raise InvitationGone
     return invitation
 
@@ -154,23 +160,48 @@ def accept(*, token: str, display_name: str, password: str) -> User:
     person.set_password(password)  # takes its time, so before the transaction
     with transaction.atomic():
         invitation = _locked(pk=promised.pk)
-        if not _is_open(invitation, token) or not _still_allowed(invitation):
+        if invitation.sha256 != Invitation.digest(token):
             raise InvitationGone
-        person.save(force_insert=True)
-        EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
-        if invitation.team is not None:
-            Membership.objects.create(user=person, team=invitation.team, role=invitation.team_role)
-        invitation.accepted_by = person.pk
-        _end(invitation, Invitation.State.ACCEPTED)
-        for redeem in _redeemers:
-            redeem(person, invitation.grant)
-        _record(Verb.INVITATION_ACCEPTED, person, "", invitation)
+        _accept(invitation, person, "")
     return person
 
 
-def _is_open(invitation: Invitation, token: str) -> bool:
-    same = invitation.sha256 == Invitation.digest(token)
-    return same and invitation.state == Invitation.State.OPEN and not invitation.has_expired
+def open_for(email: str) -> Invitation | None:
+    """The open invitation of an address that somebody has proven in another way than by its link."""
+    found = Invitation.objects.open().filter(email=clean_email(email)).select_related("team").first()
+    return found if found is not None and _may_be_used(found) else None
+
+
+def accept_by(via: str, *, invitation: Invitation, display_name: str) -> User:
+    """The same account without a password, for whoever has proven the address: the caller has made sure.
+    Raises InvitationGone.
+    """
+    person = User(email=invitation.email, display_name=display_name, role=invitation.role)
+    person.set_unusable_password()
+    with transaction.atomic():
+        _accept(_locked(pk=invitation.pk), person, via)
+    return person
+
+
+def _accept(invitation: Invitation, person: User, via: str) -> None:
+    """In the transaction that locked the invitation."""
+    is_open = invitation.state == Invitation.State.OPEN and not invitation.has_expired
+    if not is_open or not _may_be_used(invitation):
+        raise InvitationGone
+    person.save(force_insert=True)
+    EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
+    if invitation.team is not None:
+        Membership.objects.create(user=person, team=invitation.team, role=invitation.team_role)
+    invitation.accepted_by = person.pk
+    _end(invitation, Invitation.State.ACCEPTED)
+    for redeem in _redeemers:
+        redeem(person, invitation.grant)
+    _record(Verb.INVITATION_ACCEPTED, person, via, invitation)
+
+
+def _may_be_used(invitation: Invitation) -> bool:
+    """Nobody's, while the organisation takes nobody new."""
+    return SignUp.current().mode != "closed" and _still_allowed(invitation)
 
 
 def _still_allowed(invitation: Invitation) -> bool:
@@ -192,7 +223,7 @@ def _end(invitation: Invitation, state: str) -> None:
 
 def _sent(invitation: Invitation, token: str, by: User | None) -> Invited:
     link = f"{settings.PUBLIC_URL}{reverse('accounts:join', args=[token])}"
-    if settings.EMAIL_CONFIGURED:
+    if mail.is_set_up():
         organisation = Organisation.current()
         letters.tell(
             "accounts/email/invitation",

@@ -12,6 +12,8 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.template.loader import render_to_string
 
+from accounts.mail import stored as mail
+
 log = logging.getLogger(__name__)
 
 
@@ -19,7 +21,7 @@ def tell(template: str, email: str, **context: Any) -> None:
     """Sends `template`_subject.txt and `template`_message.txt once the change is committed, where this server
     sends mail.
     """
-    if settings.EMAIL_CONFIGURED and email:
+    if mail.is_set_up() and email:
         transaction.on_commit(partial(_send, template, email, context))
 
 

@@ -71,11 +71,13 @@ def activate(*, by: User | None, person: User, via: str = "") -> None:
         audit.record(Verb.PERSON_ACTIVATED, actor=by, via=via, kind="person", id=person.pk)
 
 
-def change_profile(*, person: User, display_name: str, timezone: str) -> None:
-    """What people say of themselves. Raises ValidationError."""
-    person.display_name, person.timezone = display_name, timezone
+def change_profile(*, person: User, display_name: str, timezone: str, language: str = "") -> None:
+    """What people say of themselves; `language` is one of accounts.languages, or "". Raises
+    ValidationError.
+    """
+    person.display_name, person.timezone, person.language = display_name, timezone, language
     person.clean_fields(exclude=["password"])
-    person.save(update_fields=["display_name", "timezone"])
+    person.save(update_fields=["display_name", "timezone", "language"])
 
 
 def create_team(*, by: User | None, name: str, via: str = "") -> Team:

@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 from django import forms
 
+from accounts import languages
 from accounts.models import Membership, Team, User
 from accounts.names import NAME_LENGTH
 
@@ -82,5 +83,11 @@ class ProfileForm(forms.Form):
     timezone = forms.ChoiceField(
         label="Time zone",
         choices=[(name, name.replace("_", " ")) for name in sorted(available_timezones())],
+        widget=forms.Select(attrs={"class": "input"}),
+    )
+    language = forms.ChoiceField(
+        label="Language I write and read answers in",
+        required=False,
+        choices=[("", "As the browser does"), *languages.choices()],
         widget=forms.Select(attrs={"class": "input"}),
     )

@@ -30,6 +30,19 @@ def admins_only(view: View[P]) -> View[P]:
     return cast("View[P]", never_cache(login_required(guarded)))
 
 
+def owners_only(view: View[P]) -> View[P]:
+    """For owners. For admins as for members the page does not exist."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        person = cast(User, request.user)
+        if not person.is_admin or person.role != User.Role.OWNER:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return cast("View[P]", never_cache(login_required(guarded)))
+
+
 def managers_too(view: View[P]) -> View[P]:
     """For owners, admins and whoever manages a team. What they see there is for the view to say."""
 

@@ -82,7 +82,8 @@ def _way(request: HttpRequest, person: User) -> str:
     """Such as "password, authenticator app"."""
     ways = []
     for record in get_authentication_records(request, person):
-        way = WAYS.get(str(record.get("type") or record["method"]), str(record["method"]))
+        method = str(record.get("name") or record["method"])  # of single sign-on, the provider's name
+        way = WAYS.get(str(record.get("type") or record["method"]), method)
         if way not in ways:
             ways.append(way)
     return ", ".join(ways)[:40]

@@ -18,7 +18,7 @@ from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 
 from accounts import organisation_policy
-from accounts.models import User
+from accounts.models import SignInConnection, User
 from accounts.models.user import UserQuerySet
 
 POLICY = "sign_in"
@@ -64,6 +64,7 @@ def apply(people: UserQuerySet) -> None:
     policy = current()
     asked = people.filter(role__in=policy.roles) if policy.roles else people.none()
     lacking = asked.exclude(Exists(second_factors_of(OuterRef("pk"))))
+    lacking = lacking.exclude(Exists(checked_elsewhere(OuterRef("pk"))))
     people.exclude(second_factor_due=None).exclude(pk__in=lacking.values("pk")).update(second_factor_due=None)
     if policy.roles:
         due = timezone.now() + timedelta(days=policy.grace_days)
@@ -83,3 +84,12 @@ def needs(person: User) -> bool:
 def second_factors_of(person: Any) -> Any:
     """Rows of authenticators that count: recovery codes alone do not."""
     return Authenticator.objects.filter(user=person, type__in=SECOND_FACTORS)
+
+
+def checked_elsewhere(person: Any) -> Any:
+    """Connections to sign-in providers that check a second factor themselves. Who has one is spared here, and
+    has to come that way (accounts.single_sign_on.other_ways).
+    """
+    return SignInConnection.objects.filter(
+        person=person, provider__is_on=True, provider__checks_second_factor=True
+    )

@@ -55,6 +55,14 @@ def ring(conversation: UUID, what: list[Part], *, head: UUID | _Kept | None = KE
     return version
 
 
+def gone(conversation: UUID, owner: UUID, version: int) -> None:
+    """The conversation is not to be found any more, of which this version was the last: after the commit the
+    lists of its people grow shorter.
+    """
+    change = Change(conversation, owner, version + 1, ["sidebar"])
+    transaction.on_commit(lambda: host.call(_rung, change))
+
+
 def stop(run: UUID) -> None:
     """The run ends after the commit, wherever it is hosted; its row says so already."""
     transaction.on_commit(lambda: host.call(_stopped, run))

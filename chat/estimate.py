@@ -7,16 +7,18 @@ call: what is cached is a beginning, and any change in it makes the rest new.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from accounts.models import User
+from accounts.policies import store
+from accounts.policies.features import Feature
 from providers.catalogue import ModelSpec
 from providers.types import Json
-from usage import known_models, send_estimate
+from usage import known_models, policy, send_estimate
 from usage.clock import database_now
 from usage.send_estimate import PastCall
 
@@ -70,9 +72,10 @@ class _Branch:
     settings: Json
     path: list[Message]
     origins: Mapping[UUID, Origin] = field(default_factory=dict)
+    kept: Collection[Feature] = ()
 
     def asking(self, spec: ModelSpec) -> Asking:
-        return transcript.asking(self.path, spec.ref, self.settings, spec, self.origins)
+        return transcript.asking(self.path, spec.ref, self.settings, spec, self.origins, kept=self.kept)
 
     def last_answered(self) -> _Answered | None:
         """The newest answer that the ledger knows. Two queries."""
@@ -96,7 +99,7 @@ class _Branch:
         """Whether what would be sent to this model begins as what this answer's call sent."""
         if answered.past.model != spec.ref or not answered.run.prefix_hash:
             return False
-        granted = wishes.grant(self.settings, spec)
+        granted = wishes.grant(self.settings, spec, self.kept)
         sent = Transcript(granted.system, granted.tools, thinking=asking.holds_thinking)
         for message in self.path[: answered.place]:
             sent.add(message, self.origins.get(message.id))
@@ -120,19 +123,24 @@ class _Branch:
 def next_turn(
     user: User, conversation: Conversation | None, model: str, settings: Mapping[str, Any]
 ) -> NextTurn | None:
-    """None while an answer is written, and for a model whose price is not known. `settings` go before those
-    of the conversation.
+    """None while an answer is written, and for a model whose price is not known or that the rules keep from
+    the person. `settings` go before those of the conversation.
     """
     spec = known_models.about(model)
     path = conversation.path() if conversation is not None else []
     if spec is None or (path and path[-1].status == Message.Status.RUNNING):
         return None
+    team = conversation.team_id if conversation is not None else None
+    standing = store.standing(user.pk, team)
+    if not policy.allows_model(standing, spec):
+        return None
     branch = _Branch(
         user,
-        conversation.team_id if conversation is not None else None,
+        team,
         {**(conversation.settings if conversation is not None else {}), **settings},
         path,
         records.origins_of(path),
+        policy.kept_features(standing),
     )
     asking = branch.asking(spec)
     answered = branch.last_answered()

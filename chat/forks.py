@@ -23,6 +23,7 @@ from usage.writer import write_turn
 from . import bell
 from .models import Conversation, Message
 from .once import Conflict
+from .removal import remove
 from .tree import Step, Tree, steps_to
 
 BATCH_ROWS = 100
@@ -56,7 +57,7 @@ def fork(*, user: User, message: Message, client_id: UUID | None) -> Conversatio
     try:
         _copy(copy, message, client_id)
     except BaseException as error:
-        _discard(copy.id)
+        remove(copy.id)
         made = _made_before(user, message, client_id) if isinstance(error, IntegrityError) else None
         if made is None:
             raise
@@ -144,24 +145,9 @@ def _made_before(user: User, message: Message, client_id: UUID | None) -> Conver
 
 def _discard_abandoned(user: User) -> None:
     """Removes what a process left that was killed while it copied."""
-    left = Conversation.objects.filter(owner=user, version=0, created_at__lt=timezone.now() - ABANDONED_AFTER)
+    left = Conversation.objects.filter(owner=user, version=0, changed_at__lt=timezone.now() - ABANDONED_AFTER)
     for conversation in left.values_list("id", flat=True):
-        _discard(conversation)
-
-
-def _discard(conversation: UUID) -> None:
-    """Removes an unfinished copy, children before parents; what is finished stays."""
-    unfinished = Conversation.objects.filter(id=conversation, version=0)
-    if not unfinished.exists():
-        return
-    latest = Message.objects.filter(conversation=conversation).order_by("-id").values_list("id", flat=True)
-    while ids := list(latest[:BATCH_ROWS]):
-        keys = [rows.prepared(Message, "id", one) for one in ids]
-        marks = ", ".join(["%s"] * len(keys))
-        with write_turn(), transaction.atomic():
-            rows.run(f"DELETE FROM {_table()} WHERE id IN ({marks})", *keys)  # noqa: S608
-    with write_turn(), transaction.atomic():
-        unfinished.delete()
+        remove(conversation)
 
 
 def _table() -> str:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from accounts import languages
 from accounts.models import Organisation, User
+from accounts.policies import store
 from providers.fold import Fold
 from providers.types import Block, Json
-from usage import budget_glance, offers, overrides
+from usage import budget_glance, offers, overrides, policy
 from usage.models import LedgerLine, RunTotals
 from usage.offers import Offer
 
@@ -294,21 +296,26 @@ def model_name(ref: str) -> str:
 
 def page(user: User, conversation: Conversation | None) -> dict[str, Any]:
     """The whole context of a chat page."""
-    listed = offers.offered(user)
+    team = conversation.team_id if conversation else None
+    standing = store.standing(user.pk, team)
+    listed = offers.offered(user, standing=standing)
     shown = end_of(conversation, user) if conversation else Excerpt([])
     return {
         "conversation": conversation,
         "turns": shown.turns,
         "earlier": shown.earlier,
         "sidebar": sidebar.days(user),
-        "offers": listed,
+        "offers": [offer for offer in listed if not offer.kept],
+        "some_are_kept": any(offer.kept for offer in listed),
+        "kept": policy.kept_features(standing),
         "chosen": chosen(conversation, listed),
         "usual_tokens": wishes.MAX_TOKENS,
         "efforts": wishes.EFFORTS,
         "person": user,
+        "writes": languages.find(user.language),
         "organisation": Organisation.objects.first(),
-        "glance": budget_glance.fullest(user.pk, conversation.team_id if conversation else None),
-        "only_demo": not any(offer.usable and not offer.spec.demo for offer in listed),
+        "glance": budget_glance.fullest(user.pk, team),
+        "only_demo": not any((offer.usable or offer.kept) and not offer.spec.demo for offer in listed),
     }
 
 

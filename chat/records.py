@@ -15,9 +15,10 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.ids import uuid7
+from accounts.policies import store
 from providers.fold import Fold
 from providers.types import Json
-from usage import overrides, rows
+from usage import overrides, policy, rows
 from usage.metering import Caller
 
 from . import bell, steps, transcript
@@ -77,8 +78,14 @@ def begin_again(run: Run, path: list[Message]) -> Prepared | None:
 def _prepared(run: Run, call_id: UUID, path: list[Message]) -> Prepared:
     conversation, answer = run.conversation, run.message
     origins = origins_of(path)
+    standing = store.standing(conversation.owner_id, conversation.team_id)
     asking = transcript.asking(
-        path, answer.model, conversation.settings, overrides.spec(answer.model), origins
+        path,
+        answer.model,
+        conversation.settings,
+        overrides.spec(answer.model),
+        origins,
+        kept=policy.kept_features(standing),
     )
     caller = Caller(
         user_id=conversation.owner_id,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from accounts.policies.features import ABOUT
 from providers.types import Json
 
 from .origins import LEFT_OUT
@@ -71,6 +72,8 @@ def _sentence(note: Json, model: str) -> str:
             return f"{model} takes no more effort than {used} while thinking is off."
         case {"code": "thinking_stays_on"}:
             return f"Thinking cannot be switched off for {model}."
+        case {"code": "kept", "feature": feature} if feature in ABOUT:
+            return f"{ABOUT[feature].label} is not allowed here, so it was left out."
         case {"code": "tool", "tool": tool}:
             return f"{model} cannot {TOOLS.get(tool, tool)} by itself."
     return ""

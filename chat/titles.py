@@ -1,5 +1,5 @@
 """Automatic titles: one small metered call after the first answer, to the cheapest model of the same
-provider.
+provider that the person may use.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ import unicodedata
 from functools import partial
 from uuid import UUID
 
+from accounts import languages
 from accounts.ids import uuid7
+from accounts.policies import store
 from providers.errors import ProviderError
 from providers.types import Json, MessageRequest
-from usage import metering, overrides
+from usage import metering, overrides, policy
 from usage.errors import CallRefused
 from usage.metering import Caller
 from usage.writer import writer
@@ -26,7 +28,7 @@ PROVISIONAL = 60  # characters of the first question that serve as a title until
 READ = 2_000  # characters of question and answer that the model is shown
 MAX_TOKENS = 64
 INSTRUCTION = (
-    "Write a title for this conversation: at most seven words, in the language of the question, "
+    "Write a title for this conversation: at most seven words, in {language}, "
     "no quotation marks, no full stop. Answer with the title alone."
 )
 
@@ -67,7 +69,8 @@ async def entitle(conversation_id: UUID) -> None:
 
 
 def _ask(conversation_id: UUID) -> tuple[Caller, MessageRequest] | None:
-    conversation = Conversation.objects.filter(id=conversation_id, title_is_automatic=True).first()
+    automatic = Conversation.objects.filter(id=conversation_id, title_is_automatic=True)
+    conversation = automatic.select_related("owner").first()
     if conversation is None:
         return None
     path = conversation.path()
@@ -79,7 +82,8 @@ def _ask(conversation_id: UUID) -> tuple[Caller, MessageRequest] | None:
     question, answer = path
     provider = conversation.model.partition("/")[0]
     try:
-        spec = overrides.cheapest(provider)
+        standing = store.standing(conversation.owner_id, conversation.team_id)
+        spec = overrides.cheapest(provider, partial(policy.allows_model, standing))
     except LookupError:  # the provisional title stays
         return None
     caller = Caller(
@@ -91,10 +95,16 @@ def _ask(conversation_id: UUID) -> tuple[Caller, MessageRequest] | None:
         model=spec.ref,
         messages=[{"role": "user", "content": [{"type": "text", "text": shown}]}],
         max_tokens=MAX_TOKENS,
-        system=INSTRUCTION,
+        system=INSTRUCTION.format(language=_language(conversation.owner.language)),
         thinking=thinking,
     )
     return caller, request
+
+
+def _language(code: str) -> str:
+    """The person's own, where they have chosen one."""
+    chosen = languages.find(code)
+    return chosen.name if chosen is not None else "the language of the question"
 
 
 def _name(conversation_id: UUID, title: str) -> None:

@@ -7,11 +7,12 @@ where it came from (`thinking`); everybody else is sent the same turns without i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+from accounts.policies.features import Feature
 from providers.catalogue import ModelSpec
 from providers.types import Block, Json, MessageRequest
 
@@ -53,13 +54,15 @@ def asking(
     spec: ModelSpec | None,
     origins: Mapping[UUID, Origin] = NOWHERE,
     *,
+    kept: Collection[Feature] = (),
     now: datetime | None = None,
 ) -> Asking:
     """What makes the answer that continues `path`; `settings` are the conversation's.
 
-    `origins` says where the answers of the path came from, by message.
+    `origins` says where the answers of the path came from, by message; `kept` are features that the person
+    may not use.
     """
-    granted = wishes.grant(settings, spec)
+    granted = wishes.grant(settings, spec, kept)
     whole = Transcript(granted.system, granted.tools)
     for message in path:
         whole.add(message, origins.get(message.id))

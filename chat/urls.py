@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from .views import branches, conversations, money, turns
+from .views import branches, conversations, money, organisation, turns
 
 app_name = "chat"
 
@@ -34,4 +34,9 @@ urlpatterns = [
     path("c/estimate/", money.estimate_new, name="estimate_new"),
     path("c/", conversations.start, name="start"),
     path("c/<uuid:conversation_id>/", include(of_conversation)),
+    path("manage/settings/", organisation.organisation, name="organisation"),
+    path("manage/settings/name/", organisation.name, name="organisation_name"),
+    path("manage/settings/conversations/", organisation.keep, name="organisation_keep"),
+    path("manage/settings/model/", organisation.default_model, name="organisation_model"),
+    path("manage/settings/vendors/test/", organisation.test_vendor, name="organisation_vendor"),
 ]

@@ -1,14 +1,17 @@
 """What a person set for a conversation, as the fields of a request that this model takes.
 
 A conversation keeps its settings when its model changes. What the new model does not have is brought to the
-nearest that it has, and a note says so; what it cannot do at all is left out, with a note as well.
+nearest that it has, and a note says so; what it cannot do at all, and what the rules keep from the person
+(usage.policy), is left out, with a note as well.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import get_args
 
+from accounts.policies.features import Feature
 from providers.catalogue import Effort, ModelSpec
 from providers.types import CODE_EXECUTION, WEB_SEARCH, Json
 
@@ -39,21 +42,32 @@ class Granted:
         return any(tool.get("type") == CODE_EXECUTION for tool in self.tools or ())
 
 
-def grant(settings: Json, spec: ModelSpec | None) -> Granted:
-    """`settings` are the conversation's (models.Conversation); `spec` is what is known of its model."""
-    notes: list[Note] = []
+def grant(settings: Json, spec: ModelSpec | None, kept: Collection[Feature] = ()) -> Granted:
+    """`settings` are the conversation's (models.Conversation); `spec` is what is known of its model. `kept`
+    are the features that the person may not use.
+    """
+    notes: list[Note] = [{"code": "kept", "feature": one} for one in features(settings) if one in kept]
+    may_think = Feature.THINKING not in kept
     ceiling = spec.max_output if spec is not None else MAX_TOKENS
     max_tokens = min(settings.get("max_tokens") or MAX_TOKENS, ceiling)
-    thinking = _thinking(settings.get("thinking") or "", spec, max_tokens, notes)
+    thinking = _thinking(settings.get("thinking") or "" if may_think else "off", spec, max_tokens, notes)
     effort = _effort(settings.get("effort") or "", spec, thinking, notes)
+    if spec is not None and not may_think and effort and _rank(effort) > _rank(spec.default_effort or ""):
+        effort = spec.default_effort
     return Granted(
         system=settings.get("system") or None,
         max_tokens=max_tokens,
         thinking=thinking,
         output_config={"effort": effort} if effort else None,
-        tools=_tools(settings, spec, notes) or None,
+        tools=_tools(settings, spec, kept, notes) or None,
         notes=tuple(notes),
     )
+
+
+def features(settings: Json) -> list[Feature]:
+    """What the person asks for by these settings that a rule may keep."""
+    asked = [Feature.THINKING] if settings.get("thinking") == "on" else []
+    return asked + [tool for tool in (Feature.WEB_SEARCH, Feature.CODE_EXECUTION) if settings.get(tool)]
 
 
 def _thinking(wish: str, spec: ModelSpec | None, max_tokens: int, notes: list[Note]) -> Json | None:
@@ -106,13 +120,15 @@ def _rank(effort: str) -> int:
     return EFFORTS.index(effort) if effort in EFFORTS else len(EFFORTS)
 
 
-def _tools(settings: Json, spec: ModelSpec | None, notes: list[Note]) -> list[Json]:
+def _tools(
+    settings: Json, spec: ModelSpec | None, kept: Collection[Feature], notes: list[Note]
+) -> list[Json]:
     """The tools that the vendor runs, in a fixed order: they are part of what is cached."""
     offered: dict[str, Json] = {
         "web_search": {"type": WEB_SEARCH, "name": "web_search", "max_uses": SEARCHES},
         "code_execution": {"type": CODE_EXECUTION, "name": "code_execution"},
     }
-    wanted = [name for name in offered if settings.get(name)]
+    wanted = [name for name in offered if settings.get(name) and name not in kept]
     able = [name for name in wanted if spec is not None and name in spec.capabilities]
     notes += [{"code": "tool", "tool": name} for name in wanted if name not in able]
     return [offered[name] for name in able]

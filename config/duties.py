@@ -10,11 +10,17 @@ from django.db import DatabaseError, connection
 
 from accounts import audit_retention, rotation, sessions, sign_in_policy
 from accounts.duties import Duty, do_due
+from accounts.single_sign_on import providers as sign_in_providers
+from accounts.tokens import expiry as token_expiry
+from chat import retention
 from usage import alert_delivery, alerts, digests, recommendations, reconciling, watch_money, watch_providers
 
 DUTIES: tuple[Duty, ...] = (
     Duty("audit", audit_retention.nightly, at=time(3, 40)),
+    Duty("conversations", retention.enforce, every=timedelta(hours=1)),
     Duty("expired sessions", sessions.forget_expired, at=time(4, 10)),
+    Duty("drafts of sign-in providers", sign_in_providers.forget_old, at=time(4, 20)),
+    Duty("access tokens that end", token_expiry.tell, at=time(7, 50)),
     Duty("retired data keys", rotation.finish, every=timedelta(hours=1)),
     Duty("second factors due", sign_in_policy.apply_to_all, every=timedelta(hours=1)),
     Duty("alerts of budgets", watch_money.budgets, every=timedelta(minutes=1)),

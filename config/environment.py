@@ -161,11 +161,11 @@ class Environment:
 
     def email(self, name: str) -> dict[str, Any]:
         """Django's EMAIL_* settings from smtp://user:password@host:587?from=parley@example.org (smtps: TLS
-        at once).
+        at once). Not set: the server that an admin enters.
         """
         value = self.text(name)
         if not value:
-            return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
+            return {"EMAIL_BACKEND": "accounts.mail.backend.EmailBackend"}
         parts = urlsplit(value)
         if parts.scheme not in {"smtp", "smtps", "console"}:
             raise ImproperlyConfigured(f"{name} must look like smtp://user:password@host:587 or smtps://…")

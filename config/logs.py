@@ -29,6 +29,7 @@ TRACEBACK_LONGEST = 12_000  # characters, with the message less than a line that
 SECRETS = re.compile(
     r"""
       \b (?: [sp]k-[\w-]{6,} | AIza[\w-]{20,} | gh[a-z]_\w{20,} | AKIA[A-Z0-9]{12,} )  # vendors' keys
+    | \b parley_[0-9A-Za-z]{20,}  # our own access tokens
     | (?<= ://) [^\s/@]+ (?= @ )  # user:password@host
     | \b (?: authorization | (?: set- )? cookie ) \b ["']? \s* [:=,] [^\n]*
     | \b (?: Bearer | Basic ) \s+ [^\s"',;]+

@@ -188,15 +188,14 @@ ACCOUNT_RATE_LIMITS = {
 # How many proxies stand before the server and append to X-Forwarded-For; with 0 the header is never believed
 ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("PARLEY_TRUSTED_PROXIES", 0, least=0, most=10)
 
+# Mail: the environment's server, else the one entered on Manage, Settings (accounts.mail)
 EMAIL_CONFIGURED = bool(env.text("EMAIL_URL"))
 vars().update(env.email("EMAIL_URL"))
 
-# What needs mail: codes to sign in with, and to prove an address
-ACCOUNT_LOGIN_BY_CODE_ENABLED = EMAIL_CONFIGURED
+# Codes to sign in with, and to prove an address, follow whether mail is sent: accounts.mail.allauth_settings
+ALLAUTH_SETTING_GETTER = "accounts.mail.allauth_settings.get"
 ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 10 * 60
 ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
-ACCOUNT_EMAIL_VERIFICATION = "mandatory" if EMAIL_CONFIGURED else "none"
-ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = EMAIL_CONFIGURED
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_CHANGE_EMAIL = True
 
@@ -210,6 +209,13 @@ MFA_FORMS = {
     "login_webauthn": "accounts.security_forms.PasskeySignInForm",
     "reauthenticate": "accounts.security_forms.ConfirmByCodeForm",
     "reauthenticate_webauthn": "accounts.security_forms.ConfirmByPasskeyForm",
+}
+
+# Single sign-on: where the vendors are whose address is not entered on Manage, Sign-in
+SIGN_IN_ADDRESSES = {
+    "google": "https://accounts.google.com",
+    "microsoft": env.origin("PARLEY_MICROSOFT_LOGIN_URL") or "https://login.microsoftonline.com",
+    "github": env.origin("PARLEY_GITHUB_URL") or "https://github.com",
 }
 
 # Files of the front end: built into static/dist, collected with hashed names

@@ -14,6 +14,21 @@ _SPECIAL = tuple(
     ipaddress.ip_network(network)
     for network in ("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2002::/16", "3fff::/20")
 )
+# Where clouds tell a machine its own secrets, beside the link-local networks: Alibaba, Azure, Oracle, AWS and
+# Google by IPv6.
+_OF_MACHINES = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "169.254.0.0/16",
+        "fe80::/10",
+        "100.100.100.200/32",
+        "168.63.129.16/32",
+        "192.0.0.192/32",
+        "fd00:ec2::/32",
+        "fd20:ce::254/128",
+    )
+)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _WORD = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|(?:\*\.)?[A-Za-z0-9._-]+)(?::(?P<port>\d{1,5}))?")
 
 
@@ -75,6 +90,26 @@ def is_public(address: str) -> bool:
     if any(ip in network for network in _SPECIAL):  # False for a network of the other version
         return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def is_for_machines(address: str) -> bool:
+    """Whether an IP address is one at which a cloud serves its machines (metadata), or no address of a
+    single machine at all. What is neither is not thereby public.
+    """
+    try:
+        ip: Address = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return True
+    if isinstance(ip, ipaddress.IPv6Address) and (inner := _inner(ip)) is not None:
+        return is_for_machines(str(inner))
+    return ip.is_unspecified or ip.is_multicast or any(ip in network for network in _OF_MACHINES)
+
+
+def _inner(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that this one stands for: mapped, or by NAT64 (RFC 6052)."""
+    if ip.ipv4_mapped is not None:
+        return ip.ipv4_mapped
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
 
 
 def is_literal(host: str) -> bool:

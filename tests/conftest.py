@@ -10,6 +10,8 @@ from pytest_django import DjangoDbBlocker
 
 from bootstrap import chromium
 from tests import network
+from tests.canaries import canaries_are_watched as canaries_are_watched
+from tests.canaries import no_canary_gets_out as no_canary_gets_out
 from tests.usage.flush import ledger_can_be_flushed as ledger_can_be_flushed
 
 BROWSER_FIXTURES = {"page", "context", "new_context", "browser"}

@@ -36,6 +36,7 @@ from tests.browser.branch_album import branch_pages  # noqa: E402
 from tests.browser.chat import Model, answer, expect_status  # noqa: E402
 from tests.browser.manage_album import fill, manage_pages  # noqa: E402
 from tests.browser.money_album import budget_pages, money_pages  # noqa: E402
+from tests.browser.sign_in_album import sign_in_pages  # noqa: E402
 from tests.browser.storyteller import StoryTeller  # noqa: E402
 from tests.browser.watch import Watch  # noqa: E402
 from tests.conftest import CHROMIUM_FLAGS  # noqa: E402
@@ -281,6 +282,7 @@ def main(arguments: list[str]) -> int:
             manage_pages(owner)
             budget_pages(owner, made["LEDGER"], visitor_of(owner), Path(data))
             guest(owner, process)
+            sign_in_pages(owner)
         doors(empty)
         taken, faults = empty.taken, watch.verdict()
         browser.close()

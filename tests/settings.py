@@ -21,12 +21,13 @@ for name in [name for name in os.environ if name.startswith(OUR_NAMES) and not n
 FOLDER = Path(tempfile.mkdtemp(prefix="parley-test-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 os.environ["PARLEY_DATA_DIR"] = str(FOLDER)
+os.environ["PARLEY_LOG_LEVEL"] = "DEBUG"  # tests.canaries reads every line
 for name in ("DATABASE_URL", "REDIS_URL"):
     if given := os.environ.get(f"PARLEY_TEST_{name}"):
         os.environ[name] = given
 
 from config.settings import *  # noqa: E402, F403 - the environment above must be in place first
-from config.settings import CHANNEL_LAYERS, DATABASES, STORAGES  # noqa: E402
+from config.settings import CHANNEL_LAYERS, DATABASES, MIDDLEWARE, STORAGES  # noqa: E402
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file: live runs write from threads of their own, which do not see an in-memory database of another.
@@ -42,3 +43,5 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # Argon2 t
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 WHITENOISE_AUTOREFRESH = True
 WHITENOISE_USE_FINDERS = True
+
+MIDDLEWARE = ["tests.canaries.pages", *MIDDLEWARE]

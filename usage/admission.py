@@ -15,6 +15,8 @@ from django.conf import settings
 
 from accounts import credentials
 from accounts.credentials import CredentialChoice
+from accounts.policies.features import Feature
+from accounts.policies.standing import Standing
 from providers.abilities import must_be_able
 from providers.catalogue import ModelSpec
 from providers.errors import Unsupported
@@ -79,7 +81,8 @@ def admit(asked: Asked) -> Admitted:
 
     Raises CallRefused, NotCheaper; DuplicateCall when the call id was used before. Safe to run again.
     """
-    policy.may_use(asked.caller.user_id, asked.spec.ref, asked.request)
+    caller = asked.caller
+    standing = policy.may_use(caller.user_id, asked.spec, asked.request, team=caller.team_id)
     try:
         must_be_able(asked.request, asked.spec)
     except Unsupported as unable:
@@ -87,7 +90,7 @@ def admit(asked: Asked) -> Admitted:
     now = database_now()
     ways: list[Way] = []
     tariffs: list[Tariff] = []
-    for way, tariff in _ways(asked, now):
+    for way, tariff in _ways(asked, standing, now):
         ways.append(replace(way, index=len(ways)))
         tariffs.append(tariff)
         if len(ways) == MOST_WAYS:
@@ -145,12 +148,13 @@ def _still_held(hold: Hold, ways: list[Way]) -> tuple[Way, ...]:
     return tuple(held)
 
 
-def _ways(asked: Asked, now: datetime) -> Iterator[tuple[Way, Tariff]]:
+def _ways(asked: Asked, standing: Standing, now: datetime) -> Iterator[tuple[Way, Tariff]]:
     """The ways in order, each with its price. What is wrong with the model asked for is raised, another model
     that cannot be used is passed over.
     """
     own = _credentials(asked)
     tariff = prices.tariff(asked.spec, asked.request, asked.size, now)
+    _may_be_so_long(asked, standing, asked.spec, tariff)
     for way in own:
         yield way, tariff
     owner = _owner(own[0].choice)
@@ -163,9 +167,10 @@ def _ways(asked: Asked, now: datetime) -> Iterator[tuple[Way, Tariff]]:
         if asked.size.likely > spec.context:
             continue
         try:
-            policy.may_use(asked.caller.user_id, spec.ref, request)
+            policy.must_be_allowed(standing, spec, request)
             must_be_able(request, spec)
             tariff = prices.tariff(spec, request, asked.size, now)
+            _may_be_so_long(asked, standing, spec, tariff)
         except (CallRefused, Unsupported):
             continue
         for choice in _choices(asked, spec):
@@ -173,6 +178,13 @@ def _ways(asked: Asked, now: datetime) -> Iterator[tuple[Way, Tariff]]:
             owner = owner or theirs  # a call that began without a key has no owner yet
             if theirs in (owner, NOBODYS):
                 yield Way(index=0, spec=spec, choice=choice, request=request, whole=stripped is None), tariff
+
+
+def _may_be_so_long(asked: Asked, standing: Standing, spec: ModelSpec, tariff: Tariff) -> None:
+    """Raises CallRefused for a prompt that is likely to be charged as a long one, where that is refused."""
+    above = tariff.long_context_above if tariff.long_context is not None else None
+    if above is not None and asked.size.likely > above:
+        policy.must_allow(standing, spec, Feature.LONG_CONTEXT)
 
 
 def _credentials(asked: Asked) -> list[Way]:

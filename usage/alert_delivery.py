@@ -18,11 +18,11 @@ from smtplib import SMTPException
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
-from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 
+from accounts.mail import stored as mail
 from accounts.models import Organisation
 from accounts.sealing import SealBroken
 from providers import outbound
@@ -46,7 +46,7 @@ OFF = "The webhook was switched off or removed."
 NO_ADMIN = "This is no longer the address of an owner or admin."
 
 UNSIGNED = "Its secret cannot be opened any more. Make a new one."
-NO_MAIL = "This server can no longer send mail: EMAIL_URL is not set."
+NO_MAIL = "This server can no longer send mail: no mail server is set up."
 SETTINGS = "Manage, Alerts, Settings"
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def route() -> None:
         return
     wished = wishes()
     hooks = list(Webhook.objects.filter(enabled=True).defer("secret", "previous"))
-    people = list(letters.admins()) if settings.EMAIL_CONFIGURED else []
+    people = list(letters.admins()) if mail.is_set_up() else []
     addresses = [person.email for person in people if wished.mails(person.pk)]
     for alert in unrouted:
         mailed = addresses if alert.kind in wished.mail_kinds else []
@@ -180,7 +180,7 @@ async def _post(message: _Message) -> Answer:
 
 def _mail(row: Delivery) -> tuple[Answer, str]:
     """What became of it, and why no other letter can be sent now either, "" where they may be."""
-    if not settings.EMAIL_CONFIGURED:
+    if not mail.is_set_up():
         return Answer(error=NO_MAIL), NO_MAIL
     if not letters.admins().filter(email=row.target).exists():
         return Answer(error=NO_ADMIN, gone=True), ""
@@ -214,4 +214,4 @@ def _note(row: Delivery, answer: Answer) -> None:
         pause = PAUSES[row.attempts - 1] * (1 + JITTER * random.random())  # noqa: S311 - no secret
         mine.update(next_at=now + max(pause, timedelta(seconds=answer.wait)), error=error)
     if answer.gone and row.webhook is not None and row.webhook.enabled:
-        Webhook.objects.filter(pk=row.webhook.pk).update(enabled=False, trouble=GONE)
+        webhooks.end(webhook=row.webhook, trouble=GONE)

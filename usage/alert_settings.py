@@ -8,6 +8,9 @@ from uuid import UUID
 
 from django.db import transaction
 
+from accounts import audit
+from accounts.audit import Verb
+
 from .models import Alert, AlertSettings
 from .models.alert import THRESHOLDS, known_kinds
 
@@ -40,11 +43,24 @@ def change(*, by: UUID, thresholds: Iterable[int], mail_kinds: Iterable[str], ma
             only=True, defaults={"thresholds": THRESHOLDS, "mail_kinds": MAILED}
         )
         row = AlertSettings.objects.select_for_update().get()
+        before = _facts(row, by)
         row.thresholds = sorted(set(thresholds))
         row.mail_kinds = known_kinds(list(mail_kinds))
         others = [person for person in row.unmailed if person != str(by)]
         row.unmailed = others if mail_me else [*others, str(by)]
         row.save()
+        old, new = audit.changed(before, _facts(row, by))
+        if new:
+            audit.record(Verb.ALERTS_CHANGED, actor=by, kind="alerts", before=old, after=new)
+
+
+def _facts(row: AlertSettings, by: UUID) -> dict[str, object]:
+    """What the audit log says of it: what counts for everybody, and this admin's own wish."""
+    return {
+        "thresholds": list(row.thresholds),
+        "mailed": sorted(row.mail_kinds),
+        "mail_to_themselves": str(by) not in row.unmailed,
+    }
 
 
 def _wishes(row: AlertSettings) -> Wishes:

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.anonymising import Former
+from accounts.models import AccessToken
 
 from .models import Alert, Budget, Delivery, LimitRequest
 
@@ -16,13 +17,17 @@ def forget(former: Former) -> None:
     """To be called in the transaction that anonymises.
 
     Requests for more that wait are closed as refused, and what was said in any of theirs is blanked. A budget
-    for them alone is named anew, alerts that name them as well. Mail on its way to them is given up.
+    for them alone, or for a token of theirs, is named anew, alerts that name them as well. Mail on its way to
+    them is given up.
     """
     now = timezone.now()
     asked = LimitRequest.objects.filter(asked_by=former.id)
     asked.filter(state=LimitRequest.State.OPEN).update(state=LimitRequest.State.REFUSED, decided_at=now)
     asked.update(reason="", answer="")
     Budget.objects.filter(scope=Budget.Scope.PERSON, scope_id=former.id).update(name=former.new_name)
+    theirs = AccessToken.objects.filter(user=former.id).values("pk")
+    of_tokens = Budget.objects.filter(scope=Budget.Scope.TOKEN, scope_id__in=theirs)
+    of_tokens.update(name=f"Token of {former.new_name}")
     mail = Delivery.objects.filter(channel=Delivery.Channel.MAIL, target__iexact=former.email)
     mail.filter(state=Delivery.State.WAITING).update(state=Delivery.State.FAILED, ended_at=now)
     mail.update(target=former.new_email, error="")

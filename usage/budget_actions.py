@@ -28,7 +28,7 @@ MOST_OPEN = 20  # requests of one person that wait at once
 
 def make(
     *,
-    by: UUID,
+    by: UUID | None,
     name: str,
     scope: str,
     scope_id: UUID | None,
@@ -60,7 +60,10 @@ def make(
             enabled=False,
         )
         what = {name: getattr(made, name) for name in (*Budget.FIXED, *ALLOWS)}
-        audit.record(Verb.BUDGET_MADE, actor=by, kind="budget", id=made.pk, name=made.name, after=what)
+        via = "" if by else "command"
+        audit.record(
+            Verb.BUDGET_MADE, actor=by, via=via, kind="budget", id=made.pk, name=made.name, after=what
+        )
     _count(made)
     Budget.objects.filter(pk=made.pk).update(enabled=True, changed_at=timezone.now())
     made.enabled = True

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.conf import settings
 from django.urls import reverse
 
+from accounts.mail import stored as mail
 from accounts.models import User
 
 from . import letters
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 def asked(request: LimitRequest) -> None:
     """Tells every owner and admin that somebody asks; the letter leads to the page where it is decided."""
-    if not settings.EMAIL_CONFIGURED:
+    if not mail.is_set_up():
         return
     person, budget = User.objects.filter(pk=request.asked_by).first(), request.budget
     who = person.display if person is not None else "Somebody"
@@ -42,7 +42,7 @@ def asked(request: LimitRequest) -> None:
 
 def decided(request_id: UUID) -> None:
     """Tells the person who asked what became of it."""
-    if not settings.EMAIL_CONFIGURED:
+    if not mail.is_set_up():
         return
     request = LimitRequest.objects.select_related("budget").get(pk=request_id)
     person = User.objects.active().filter(pk=request.asked_by).first()
@@ -66,4 +66,4 @@ def _send(subject: str, lines: list[str], to: Iterable[str]) -> None:
     try:
         letters.send(subject, lines, to)
     except Exception as error:  # whatever ails the mail server, what was asked or decided stands
-        log.warning("A letter about a request for more could not be sent: %s", error)
+        log.warning("A letter about a request for more could not be sent: %s", type(error).__name__)

@@ -10,7 +10,8 @@ from uuid import UUID
 class Caller:
     """The person and the team that pays; the rest says what the call is part of.
 
-    All are copied to the ledger.
+    All but `models` are copied to the ledger. `models` are those that the call's access token is for, by
+    their full references; empty: all that the person may use.
     """
 
     user_id: UUID
@@ -19,3 +20,4 @@ class Caller:
     conversation_id: UUID | None = None
     run_id: UUID | None = None
     token_id: UUID | None = None
+    models: frozenset[str] = frozenset()

@@ -22,6 +22,7 @@ from django.db import InterfaceError, OperationalError
 
 from accounts.ids import uuid7
 from providers.catalogue import ModelSpec
+from providers.errors import InterruptedStream
 from providers.resilience import Retries
 from providers.types import MessageRequest, StreamEvent, Usage
 
@@ -49,7 +50,8 @@ class Call(AsyncIterator[StreamEvent]):
     """An asynchronous context manager, and inside it an iterator of the vendor's events.
 
     Entering raises CallRefused, DuplicateCall, or django.db's OperationalError while the database is away.
-    Iterating raises ProviderError; so does leaving, KeyRevoked, when the credential was revoked meanwhile.
+    Iterating raises ProviderError; so does leaving: KeyRevoked or TokenEnded, when the credential was revoked
+    meanwhile, or the access token that asked.
     `settlement` is there after leaving, unless the database did not answer.
 
     From the first event on, `route` is where the answer comes from, and `fallbacks` names the models that
@@ -85,6 +87,7 @@ class Call(AsyncIterator[StreamEvent]):
         self._asking: Asking | None = None
         self._admitted: Admitted
         self._open: OpenCall
+        self._ended_by: type[InterruptedStream] = KeyRevoked
         self._cut = asyncio.timeout(
             None
         )  # its end is the way to cancel a body of code, and no more than that
@@ -151,7 +154,8 @@ class Call(AsyncIterator[StreamEvent]):
             raise asyncio.CancelledError
         await self._cut.__aenter__()
         self._open.credential = lambda: asking.route.credential_id
-        self._open.cut = self._revoked
+        self._open.token = self._caller.token_id
+        self._open.cut = self._end
         return self
 
     async def __aexit__(
@@ -167,7 +171,7 @@ class Call(AsyncIterator[StreamEvent]):
         try:
             await self._cut.__aexit__(kind, error, traceback)
         except TimeoutError:
-            raise KeyRevoked from None
+            raise self._ended_by from None
         task = asyncio.current_task()
         ours = self._cut.expired() and not (task is not None and task.cancelling())
         if cancelled and not ours and not isinstance(error, asyncio.CancelledError):
@@ -187,11 +191,11 @@ class Call(AsyncIterator[StreamEvent]):
     def _attempts(self) -> list[Attempt]:
         return self._asking.attempts if self._asking is not None else []
 
-    def _revoked(self) -> None:
-        """Ends the call where it stands: its credential is not to be used any more."""
-        self._open.cut = None
+    def _end(self, why: type[InterruptedStream]) -> None:
+        """Ends the call where it stands: its credential or its token is not to be used any more."""
+        self._open.cut, self._ended_by = None, why
         if self._attempts:
-            self._attempts[-1].finish(Outcome.STOPPED, KeyRevoked.kind)
+            self._attempts[-1].finish(Outcome.STOPPED, why.kind)
         self._cut.reschedule(asyncio.get_running_loop().time())
 
     async def _chain(self, spec: ModelSpec) -> tuple[ModelSpec, ...]:

@@ -118,7 +118,7 @@ async def _counted(spec: ModelSpec, choice: CredentialChoice, request: MessageRe
 
 
 def _choice(caller: Caller, spec: ModelSpec, request: MessageRequest) -> CredentialChoice:
-    policy.may_use(caller.user_id, spec.ref, request)
+    policy.may_use(caller.user_id, spec, request, team=caller.team_id)
     choices = credentials.for_call(caller.user_id, caller.team_id, spec.provider)
     if not choices:
         reason = credentials.blocked_reason(caller.user_id, caller.team_id, spec.provider)

@@ -1,10 +1,10 @@
 """What can keep a call from being made. Errors of a call that was made are providers.errors.
 
 Exception
-├── CallRefused      Parley declines, before any money is held and before the vendor is asked
-├── DuplicateCall    the call id was used before: the first call under it counts
-├── KeyRevoked       the credential was revoked while the call was made with it (an InterruptedStream)
-└── TriggersMissing  the ledger is not protected; the server must not start (usage.triggers)
+├── CallRefused    Parley declines, before any money is held and before the vendor is asked
+├── DuplicateCall  the call id was used before: the first call under it counts
+├── KeyRevoked     the credential was revoked while the call was made with it (an InterruptedStream)
+└── TokenEnded     the access token that asked for the call may not be used any more (an InterruptedStream)
 """
 
 from __future__ import annotations
@@ -91,3 +91,10 @@ class KeyRevoked(InterruptedStream):
 
     kind = "key_revoked"
     says = "The key that this answer was made with was revoked or replaced."
+
+
+class TokenEnded(InterruptedStream):
+    """As KeyRevoked, where it was the program's access token that ended."""
+
+    kind = "token_ended"
+    says = "The access token of this call was revoked, or its owner may not use it any more."

@@ -49,6 +49,14 @@ async def resolve(caller: Caller, ref: str) -> ModelSpec:
         if choices:
             beside = await asyncio.to_thread(unknown, choices[0])
             spec = next((one for one in beside if one.id == name), None)
+    spec = must_be_on_offer(spec, ref)
+    if caller.models and spec.ref not in caller.models:
+        raise CallRefused("not_allowed", f"This access token is not for {spec.name}. Make one that is.")
+    return spec
+
+
+def must_be_on_offer(spec: ModelSpec | None, ref: str) -> ModelSpec:
+    """The model that was found under this ref. Raises as `resolve` does; asks nobody."""
     if spec is None or spec.is_retired(today()) or (spec.demo and not settings.DEMO):
         raise CallRefused("unknown_model", f"The model {ref[:200]!r} is not on offer. Choose another one.")
     enabled = overrides.known().override(spec.ref).enabled

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from uuid import UUID
 
@@ -13,10 +13,13 @@ from django.utils import timezone
 
 from accounts import credentials
 from accounts.models import User
+from accounts.policies import store
+from accounts.policies.standing import Standing
 from providers import registry
 from providers.catalogue import ModelSpec
 
-from . import discovery, known_models, overrides, prices
+from . import discovery, known_models, overrides, policy, prices
+from .policies import words
 
 REMEMBERED = 60.0  # seconds
 MOST_REMEMBERED = 10_000
@@ -24,12 +27,13 @@ NO_PRICE = "Its price is not known. An admin can set one under Manage, Models."
 NOT_LISTED = "The provider does not list it for the key in use."
 DEAR = 30_000_000  # pico-dollars per token of output: above it, nothing is proposed unasked
 
-_found: dict[tuple[UUID, str], float] = {}
+_found: dict[tuple[UUID, UUID | None, str], float] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A model in the picker. `reason` says in a sentence why it is not usable, and what to do.
+    """A model in the picker. `reason` says in a sentence why it is not usable, and what to do; `kept`: it is
+    the rules that keep it from this person (usage.policy).
 
     `input` and `output` are pico-dollars per token, at which a call would be priced now; None: unknown.
     """
@@ -40,6 +44,7 @@ class Offer:
     reason: str = ""
     input: int | None = None
     output: int | None = None
+    kept: bool = False
 
     @property
     def provider(self) -> str:
@@ -48,9 +53,31 @@ class Offer:
         return row.label if row is not None else self.spec.provider
 
 
-def offered(user: User) -> list[Offer]:
-    """Every model that may be shown to this person, provider by provider in the catalogue's order, the demo
-    included.
+def offered(user: User, team: UUID | None = None, *, standing: Standing | None = None) -> list[Offer]:
+    """What is `on_offer`, as the rules find this person when `team` pays. Of what they keep, what could be
+    used otherwise is there, not usable.
+    """
+    standing = standing or store.standing(user.pk, team)
+    found = on_offer(user)
+    kept = {offer.ref for offer in found if not policy.allows_model(standing, offer.spec)}
+    if not kept:
+        return found
+    names = words.team_names({*standing.teams, *filter(None, [standing.paying])})
+    return [
+        _kept(offer, standing, names) if offer.ref in kept else offer
+        for offer in found
+        if offer.usable or offer.ref not in kept
+    ]
+
+
+def _kept(offer: Offer, standing: Standing, names: Mapping[UUID, str]) -> Offer:
+    refused = policy.refused(standing, policy.comes_with(offer.spec))
+    return replace(offer, usable=False, kept=True, reason=words.refusal(refused, offer.spec, names))
+
+
+def on_offer(user: User) -> list[Offer]:
+    """Every model that may be shown to this person, were it not for the rules: provider by provider in the
+    catalogue's order, the demo included.
 
     Left out are retired models, what an admin has switched off, and what only an admin could switch on:
     restricted models, and those that a vendor lists and nobody described. Models that only an address of this
@@ -73,23 +100,23 @@ def offered(user: User) -> list[Offer]:
     return _priced(found)
 
 
-def find(user: User, ref: str) -> Offer | None:
+def find(user: User, ref: str, team: UUID | None = None) -> Offer | None:
     """The offer with this reference, if it may be shown to this person; aliases of a model count."""
     wanted = overrides.known().canonical(ref)
-    found = next((offer for offer in offered(user) if offer.ref == wanted), None)
+    found = next((offer for offer in offered(user, team) if offer.ref == wanted), None)
     if found is not None and found.usable:
         if len(_found) >= MOST_REMEMBERED:
             _found.clear()
-        _found[user.pk, ref] = time.monotonic()
+        _found[user.pk, team, ref] = time.monotonic()
     return found
 
 
-def lately_usable(user: User, ref: str) -> bool:
+def lately_usable(user: User, ref: str, team: UUID | None = None) -> bool:
     """Whether `find` has found this offer usable within REMEMBERED seconds in this process.
 
     It spares a person who sends again the look at every offer. A call is judged anew in any case.
     """
-    found_at = _found.get((user.pk, ref))
+    found_at = _found.get((user.pk, team, ref))
     return found_at is not None and time.monotonic() - found_at < REMEMBERED
 
 

@@ -21,6 +21,8 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 
+from providers.errors import InterruptedStream
+
 from . import rows
 from .admission import LEASE
 from .attempts import Attempt
@@ -38,7 +40,8 @@ log = logging.getLogger(__name__)
 @dataclass(slots=True, eq=False)
 class OpenCall:
     """A hold of this process, with the attempts that its call is making. `credential` is what the latest one
-    is made with; `cut` ends the call, None where there is nothing to end any more.
+    is made with, `token` the access token that asked for it; `cut` ends the call with this error, None where
+    there is nothing to end any more.
     """
 
     hold_id: UUID
@@ -46,7 +49,8 @@ class OpenCall:
     stored_at: float = 0.0  # time.monotonic()
     stored: tuple[Any, ...] = ()
     credential: Callable[[], UUID | None] = lambda: None
-    cut: Callable[[], None] | None = None
+    token: UUID | None = None
+    cut: Callable[[type[InterruptedStream]], None] | None = None
 
     def mark(self) -> tuple[Any, ...]:
         """Changes with everything that a settlement would be computed from."""
@@ -90,6 +94,14 @@ class OpenCalls:
             credential = call.credential()
             if credential is not None and call.cut is not None:
                 found.setdefault(credential, []).append(call)
+        return found
+
+    def by_token(self) -> dict[UUID, list[OpenCall]]:
+        """The calls that could be cut, by the access token that asked for them."""
+        found: dict[UUID, list[OpenCall]] = {}
+        for call in self._calls.values():
+            if call.token is not None and call.cut is not None:
+                found.setdefault(call.token, []).append(call)
         return found
 
     @property

@@ -140,8 +140,9 @@ def troubles() -> list[str]:
     return found
 
 
-def cheapest(provider: str) -> ModelSpec:
-    """The model of a provider that costs least and that nobody switched off, for small jobs such as titles.
+def cheapest(provider: str, may_use: Callable[[ModelSpec], bool] = lambda spec: True) -> ModelSpec:
+    """The model of a provider that costs least, that nobody switched off and that `may_use` allows, for small
+    jobs such as titles.
 
     Raises LookupError when there is none.
     """
@@ -153,6 +154,7 @@ def cheapest(provider: str) -> ModelSpec:
         and spec.prices
         and not spec.restricted
         and now.override(spec.ref).enabled is not False
+        and may_use(spec)
     ]
     if not offered:
         raise LookupError(f"there is no model of {provider!r} with a price")

@@ -12,14 +12,17 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django.db import transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts import admin_keys
+from accounts import admin_keys, audit
 from accounts.admin_keys import AdminKey, KeyUnusable
+from accounts.audit import Verb
 from providers import registry
 from providers.errors import ProviderError
 from providers.usage_reports import LONGEST_REPORT, Report, VendorAccount
@@ -69,6 +72,23 @@ def nightly() -> None:
             passing.append(provider)
     if passing:
         raise NotCompared(", ".join(passing))
+
+
+def count(*, by: UUID, state: Reconciliation, keys: Iterable[VendorKey]) -> None:
+    """From the next comparison on exactly these of the vendor's keys count."""
+    ids = [key.pk for key in keys]
+    rows = VendorKey.objects.filter(provider=state.provider, vendor_account=state.vendor_account)
+    with transaction.atomic():
+        before = _counted(rows)
+        rows.filter(pk__in=ids).update(counted=True)
+        rows.exclude(pk__in=ids).update(counted=False)
+        if (after := _counted(rows)) != before:
+            old, new = {"counted_keys": before}, {"counted_keys": after}
+            audit.record(Verb.RECONCILE_CHANGED, actor=by, kind="reconcile", before=old, after=new)
+
+
+def _counted(rows: QuerySet[VendorKey]) -> list[str]:
+    return [key.name or key.key_id for key in rows.filter(counted=True).order_by("pk")]
 
 
 def reconcile(provider: str, *, days: int = DAYS, now: datetime | None = None) -> Compared:

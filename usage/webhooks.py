@@ -9,6 +9,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import audit
+from accounts.audit import Verb
 from accounts.ids import uuid7
 from accounts.names import clean_name
 from accounts.sealing import SealBroken
@@ -30,7 +32,7 @@ def add(*, by: UUID, webhook_id: UUID, name: str, url: str, kinds: Iterable[str]
     `webhook_id` is chosen by the form: None when there is one of this id already, for then the form was sent
     twice. Raises NotPossible where there are too many.
     """
-    secret = new_secret()
+    secret, heard = new_secret(), known_kinds(list(kinds))
     with transaction.atomic():
         if Webhook.objects.filter(pk=webhook_id).exists():
             return None
@@ -41,13 +43,14 @@ def add(*, by: UUID, webhook_id: UUID, name: str, url: str, kinds: Iterable[str]
             name=clean_name(name),
             url=url,
             secret=secret,
-            kinds=known_kinds(list(kinds)),
+            kinds=heard,
             created_by=by,
         )
+        _record(Verb.WEBHOOK_ADDED, by, webhook_id, name, kinds=heard)
     return secret
 
 
-def rotate(*, webhook: Webhook) -> Secret:
+def rotate(*, by: UUID, webhook: Webhook) -> Secret:
     """A new secret, which nobody can read again. The one before signs beside it for OVERLAP."""
     secret = new_secret()
     with transaction.atomic():
@@ -58,17 +61,37 @@ def rotate(*, webhook: Webhook) -> Secret:
             row.previous = None
         row.secret, row.previous_until = secret, timezone.now() + OVERLAP
         row.save(update_fields=["secret", "previous", "previous_until"])
+        _record(Verb.WEBHOOK_SECRET_MADE, by, row.pk, row.name)
     return secret
 
 
-def switch(*, webhook: Webhook, on: bool) -> None:
+def switch(*, by: UUID, webhook: Webhook, on: bool) -> None:
     """One that is off hears of nothing; what still waits for it fails."""
-    Webhook.objects.filter(pk=webhook.pk).update(enabled=on, trouble="")
+    with transaction.atomic():
+        one = Webhook.objects.filter(pk=webhook.pk)
+        changed = one.exclude(enabled=on).exists()
+        one.update(enabled=on, trouble="")
+        if changed:
+            _record(Verb.WEBHOOK_SWITCHED, by, webhook.pk, webhook.name, on=on)
 
 
-def remove(*, webhook: Webhook) -> None:
+def end(*, webhook: Webhook, trouble: str) -> None:
+    """Its receiver does not want to hear any more."""
+    with transaction.atomic():
+        if Webhook.objects.filter(pk=webhook.pk, enabled=True).update(enabled=False, trouble=trouble):
+            _record(Verb.WEBHOOK_SWITCHED, None, webhook.pk, webhook.name, on=False)
+
+
+def remove(*, by: UUID, webhook: Webhook) -> None:
     """Its secret is gone; what was sent to it stays in the list of deliveries."""
-    Webhook.objects.filter(pk=webhook.pk).delete()
+    with transaction.atomic():
+        if Webhook.objects.filter(pk=webhook.pk).delete()[0]:
+            _record(Verb.WEBHOOK_REMOVED, by, webhook.pk, webhook.name)
+
+
+def _record(verb: Verb, by: UUID | None, id: UUID, name: str, **facts: object) -> None:
+    """Never with the address: of many receivers it is a secret."""
+    audit.record(verb, actor=by, kind="webhook", id=id, name=name, after=facts)
 
 
 def keys_of(webhook: Webhook) -> list[Secret]:

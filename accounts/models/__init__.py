@@ -6,8 +6,19 @@ from .credential import Credential
 from .data_key import DataKey
 from .duty import DutyRun
 from .invitation import Invitation
+from .mail_server import MailServer
 from .organisation import Membership, Organisation, Team
+from .policy import Policy, PolicyStamp
 from .session import DeviceSession
+from .single_sign_on import (
+    GivenMembership,
+    SignInAttempt,
+    SignInConnection,
+    SignInDraft,
+    SignInProvider,
+    SignInSettings,
+    SignInVendor,
+)
 from .token import AccessToken
 from .user import User
 
@@ -20,10 +31,20 @@ __all__ = [
     "DataKey",
     "DeviceSession",
     "DutyRun",
+    "GivenMembership",
     "Invitation",
     "LoginAttempt",
+    "MailServer",
     "Membership",
     "Organisation",
+    "Policy",
+    "PolicyStamp",
+    "SignInAttempt",
+    "SignInConnection",
+    "SignInDraft",
+    "SignInProvider",
+    "SignInSettings",
+    "SignInVendor",
     "Team",
     "User",
 ]

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import actions, checking, credentials, first_visit, key_actions, limits
 from accounts.forms import KeyForm, SetupForm
 from accounts.key_owners import Owner
+from accounts.mail import stored as mail
 from accounts.models import Organisation, User
 from providers.access import Access, Secret
 from providers.errors import ProviderError
@@ -87,7 +88,7 @@ def setup_key(request: HttpRequest) -> HttpResponse:
 
 def password_reset(request: HttpRequest) -> HttpResponseBase:
     """allauth's page where this server can send mail; where it cannot, a word on who can help."""
-    if not settings.EMAIL_CONFIGURED:
+    if not mail.is_set_up():
         return render(request, "accounts/no_mail.html")
     answer: HttpResponseBase = allauth_views.password_reset(request)
     return answer

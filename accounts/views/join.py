@@ -14,8 +14,10 @@ from django.views.decorators.http import require_http_methods
 from accounts import invitations, limits
 from accounts.client import address
 from accounts.invitations import InvitationGone
-from accounts.models import Organisation
+from accounts.models import Invitation, Organisation, SignInProvider, User
 from accounts.names import NAME_LENGTH
+from accounts.single_sign_on import other_ways
+from accounts.single_sign_on.sign_up import SignUp
 
 TRIES, SECONDS = 30, 10 * 60  # openings of links from one address
 
@@ -44,7 +46,9 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
     try:
         invitation = invitations.found(token)
         form = JoinForm(request.POST or None)
-        if form.is_bound and form.is_valid():
+        # Owners keep a password, as the way back when a provider fails.
+        only_sso = invitation.role != User.Role.OWNER and SignUp.current().mode == "sso"
+        if form.is_bound and not only_sso and form.is_valid():
             try:
                 person = invitations.accept(token=token, **form.cleaned_data)
             except ValidationError as error:
@@ -54,10 +58,24 @@ def join(request: HttpRequest, token: str) -> HttpResponse:
                 return redirect("chat:new")
     except InvitationGone as gone:
         return _gone(request, str(gone), 404)
-    context = {"form": form, "invitation": invitation, "organisation": Organisation.current()}
-    response = render(request, "accounts/join.html", context, status=422 if form.errors else 200)
+    context = {
+        "form": form,
+        "invitation": invitation,
+        "organisation": Organisation.current(),
+        "providers": _providers(invitation),
+        "only_sso": only_sso,
+    }
+    status = 403 if form.is_bound and only_sso else 422 if form.errors else 200
+    response = render(request, "accounts/join.html", context, status=status)
     response["Referrer-Policy"] = "no-referrer"  # the address holds the token
     return response
+
+
+def _providers(invitation: Invitation) -> list[SignInProvider]:
+    """Those by which this invitation can be redeemed."""
+    if invitation.role == User.Role.OWNER:
+        return []
+    return [each for each in other_ways.providers() if each.makes_accounts]
 
 
 def _gone(request: HttpRequest, words: str, status: int) -> HttpResponse:

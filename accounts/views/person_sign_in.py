@@ -6,7 +6,7 @@ from typing import cast
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
@@ -14,6 +14,7 @@ from accounts import rules, second_factors, sessions
 from accounts.confirming import confirmed
 from accounts.models import DeviceSession, User
 from accounts.rights import admins_only, manage_page
+from accounts.single_sign_on import connections
 
 
 @require_safe
@@ -24,6 +25,7 @@ def person_sign_in(request: HttpRequest, id: UUID) -> HttpResponse:
     context = {
         "who": who,
         "factors": second_factors.of(who),
+        "connections": connections.of(who),
         "places": DeviceSession.objects.for_user(who).alive().count(),
         "refusal": rules.may_change(cast(User, request.user), who),
     }
@@ -40,6 +42,22 @@ def reset_factors(request: HttpRequest, id: UUID) -> HttpResponse:
         messages.error(request, refusal)
     elif second_factors.reset(person=who, by=by):
         messages.success(request, "Their second factors are gone. They can sign in with their password now.")
+    return redirect("accounts:person_sign_in", who.pk)
+
+
+@require_POST
+@admins_only
+@confirmed()
+def disconnect(request: HttpRequest, id: UUID, connection_id: UUID) -> HttpResponse:
+    """For somebody who is another one at the provider now, or has lost their account there."""
+    who = get_object_or_404(User, pk=id)
+    by = cast(User, request.user)
+    if refusal := rules.may_change(by, who):
+        messages.error(request, refusal)
+    elif not connections.disconnect_for(by=by, person=who, id=connection_id):
+        raise Http404
+    else:
+        messages.success(request, "Disconnected. At their next sign-in there they count as new.")
     return redirect("accounts:person_sign_in", who.pk)
 
 

@@ -23,7 +23,7 @@ from accounts.rights import manage_page
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
     person = cast(User, request.user)
-    now = {"display_name": person.display_name, "timezone": person.timezone}
+    now = {name: getattr(person, name) for name in ("display_name", "timezone", "language")}
     form = ProfileForm(request.POST if request.method == "POST" else None, initial=now)
     if form.is_bound and form.is_valid():
         try:

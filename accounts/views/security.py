@@ -7,7 +7,6 @@ from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal import auth as webauthn
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
@@ -20,10 +19,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import second_factor_seals, second_factors, sessions, sign_in_policy, totp
 from accounts.confirming import confirmed
+from accounts.mail import stored as mail
 from accounts.models import User
 from accounts.rights import manage_page
 from accounts.sealing import SealBroken
 from accounts.security_forms import AddPasskeyForm, AddTotpForm, PasskeyNameForm
+from accounts.single_sign_on import connections, other_ways
 from providers.access import Secret
 
 HERE = "security"
@@ -38,11 +39,15 @@ TOO_MANY = f"You have {second_factors.PASSKEYS} passkeys. Remove one first."
 @login_required
 def security(request: HttpRequest) -> HttpResponse:
     person = _person(request)
+    connected = connections.of(person)
+    taken = {each.provider_id for each in connected}
     context = {
         "factors": second_factors.of(person),
         "devices": sessions.devices(person, request.session.session_key),
+        "connections": connected,
+        "connectable": [each for each in other_ways.providers() if each.pk not in taken],
         "needed": sign_in_policy.needs(person),
-        "mail_works": settings.EMAIL_CONFIGURED,
+        "mail_works": mail.is_set_up(),
     }
     return manage_page(request, "accounts/security.html", context, here=HERE)
 

@@ -14,7 +14,6 @@ from allauth.mfa.base import views as mfa_views
 from allauth.mfa.webauthn import views as webauthn_views
 from allauth.mfa.webauthn.internal import auth as webauthn
 from allauth.mfa.webauthn.internal import flows
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -22,6 +21,9 @@ from django.views.decorators.http import require_POST
 
 from accounts import second_factors, sign_in_audit
 from accounts.confirming import confirmed
+from accounts.mail import stored as mail
+from accounts.single_sign_on import other_ways
+from accounts.single_sign_on.sign_up import SignUp
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
@@ -31,11 +33,25 @@ def _where_mail_is_sent(view: Answer) -> Answer:
 
     @wraps(view)
     def guarded(request: HttpRequest) -> HttpResponseBase:
-        if not settings.EMAIL_CONFIGURED:
+        if not mail.is_set_up():
             raise Http404
         return view(request)
 
     return never_cache(guarded)
+
+
+class SignIn(account_views.LoginView):  # type: ignore[misc]
+    """allauth's, with the buttons of single sign-on."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        decided = SignUp.current()
+        return {
+            **context,
+            "providers": other_ways.providers(),
+            "only_sso": decided.mode == "sso",
+            "may_sign_up": decided.mode == "domain" and mail.is_set_up(),
+        }
 
 
 class PasskeySignIn(webauthn_views.LoginWebAuthnView):  # type: ignore[misc]
@@ -60,6 +76,9 @@ class SecondStep(mfa_views.AuthenticateView):  # type: ignore[misc]
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         return {**context, "factors": second_factors.of(self.stage.login.user)}
+
+
+sign_in = SignIn.as_view()
 
 
 @require_POST

@@ -15,9 +15,14 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import sign_in_policy
 from accounts.confirming import confirmed
+from accounts.mail import stored as mail
 from accounts.models import User
 from accounts.rights import admins_only, manage_page
 from accounts.security_forms import SignInPolicyForm
+from accounts.single_sign_on.forms import SignUpForm
+from accounts.single_sign_on.sign_up import SignUp
+from accounts.single_sign_on.vendors import VENDORS
+from accounts.views import sign_in_providers
 
 HERE = "sign_in"
 MOST_NAMED = 20  # people without a second factor that the page names
@@ -53,14 +58,18 @@ def policy(request: HttpRequest) -> HttpResponse:
     people = User.objects.active().annotate(has=Exists(sign_in_policy.second_factors_of(OuterRef("pk"))))
     chosen = set(form["roles"].value() or ())
     lacking = people.filter(has=False, second_factor_due__isnull=False).order_by("second_factor_due", "email")
+    decided = SignUp.current()
     context = {
         "form": form,
+        "lines": sign_in_providers.lines(),
+        "vendors": VENDORS.values(),
+        "sign_up": SignUpForm(initial={"mode": decided.mode, "domains": sorted(decided.domains)}),
         "roles": _role_lines(list(people.values_list("role", "has")), chosen),
         "lacking": lacking[:MOST_NAMED],
         "lacking_count": lacking.count(),
         "shared_limits": bool(settings.REDIS_URL) or connection.vendor == "sqlite",
         "proxies": settings.ALLAUTH_TRUSTED_PROXY_COUNT,
-        "mail_works": settings.EMAIL_CONFIGURED,
+        "mail_works": mail.is_set_up(),
     }
     status = 422 if form.is_bound else 200
     return manage_page(request, "manage/sign_in_policy.html", context, here=HERE, status=status)

@@ -11,7 +11,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from usage import offers
+from accounts.policies import store
+from usage import offers, policy
 
 from .. import actions, drain, pages, sidebar, wishes
 from ..forms import SendForm, SettingsForm
@@ -68,16 +69,18 @@ def settings(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return _settings(request, found)
     form = SettingsForm(request.POST)
-    if (refused := replies.invalid(request, form)) is not None:
+    if (refused := replies.unsettable(request, form, team=found.team_id)) is not None:
         return refused
     actions.configure(conversation=found, settings=form.chosen())
     return _settings(request, found, saved=True)
 
 
 def _settings(request: HttpRequest, found: Conversation, **more: Any) -> HttpResponse:
+    standing = store.standing(person(request).pk, found.team_id)
     context = {
         "conversation": found,
-        "chosen": pages.chosen(found, offers.offered(person(request))),
+        "chosen": pages.chosen(found, offers.offered(person(request), standing=standing)),
+        "kept": policy.kept_features(standing),
         "usual_tokens": wishes.MAX_TOKENS,
         "efforts": wishes.EFFORTS,
         **more,

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from usage import offers
+from usage import offers, policy
 
-from .. import pages
+from .. import pages, wishes
 from ..forms import first_error
 from ..models import Conversation
 from ..once import Conflict, Sent
@@ -54,12 +55,25 @@ def sent(request: HttpRequest, make: Callable[[], Sent]) -> HttpResponse:
     return excerpt(request, conversation, Excerpt(shown, parent))
 
 
-def refused(request: HttpRequest, *forms: Form, model: str | None = None) -> HttpResponse | None:
+def refused(
+    request: HttpRequest, *forms: Form, model: str | None = None, team: UUID | None = None
+) -> HttpResponse | None:
     """Why nothing can be asked of a model now, as a notice; the text stays where it was written.
 
-    `model` is who would answer, where the first form does not say.
+    `model` is who would answer, where the first form does not say; `team` is who would pay.
     """
-    return invalid(request, *forms) or _unusable(request, forms[0].cleaned_data.get("model") or model or "")
+    return unsettable(request, *forms, team=team) or _unusable(
+        request, forms[0].cleaned_data.get("model") or model or "", team
+    )
+
+
+def unsettable(request: HttpRequest, *forms: Form, team: UUID | None = None) -> HttpResponse | None:
+    """Why these forms cannot be taken: for what is wrong in them, or what the rules keep from this person."""
+    if (wrong := invalid(request, *forms)) is not None:
+        return wrong
+    asked = [feature for form in forms for feature in wishes.features(form.cleaned_data)]
+    reason = policy.refused_features(person(request).pk, asked, team)
+    return notice(request, "not_allowed", reason, 403) if reason else None
 
 
 def invalid(request: HttpRequest, *forms: Form) -> HttpResponse | None:
@@ -76,10 +90,10 @@ def notice(request: HttpRequest, code: str, text: str, status: int) -> HttpRespo
     return render(request, "chat/_notice.html", {"code": code, "text": text}, status=status)
 
 
-def _unusable(request: HttpRequest, model: str) -> HttpResponse | None:
-    if offers.lately_usable(person(request), model):
+def _unusable(request: HttpRequest, model: str, team: UUID | None) -> HttpResponse | None:
+    if offers.lately_usable(person(request), model, team):
         return None
-    offer = offers.find(person(request), model)
+    offer = offers.find(person(request), model, team)
     if offer is not None and offer.usable:
         return None
     reason = offer.reason if offer is not None else "This model is not on offer. Choose another one."

@@ -50,7 +50,7 @@ def send(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """The person's next turn; answers with it and the answer that begins."""
     found = conversation_of(request, conversation_id)
     form = SendForm(request.POST)
-    if (refused := replies.refused(request, form)) is not None:
+    if (refused := replies.refused(request, form, team=found.team_id)) is not None:
         return refused
     make = partial(actions.send, user=person(request), conversation=found, **form.cleaned_data)
     return replies.sent(request, make)
@@ -62,8 +62,8 @@ def send(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 def edit(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     """A person's turn in other words, beside the one that is there; answers as `send` does."""
     question = message_of(request, conversation_id, message_id, USER)
-    form = EditForm(request.POST)
-    if (refused := replies.refused(request, form)) is not None:
+    form, team = EditForm(request.POST), question.conversation.team_id
+    if (refused := replies.refused(request, form, team=team)) is not None:
         return refused
     return replies.sent(
         request, partial(actions.edit, user=person(request), question=question, **form.cleaned_data)
@@ -76,8 +76,8 @@ def edit(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpR
 def retry(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     """Another answer, beside the one that is there; answers with its turn."""
     answer = message_of(request, conversation_id, message_id, ASSISTANT)
-    form = RetryForm(request.POST)
-    if (refused := replies.refused(request, form, model=answer.model)) is not None:
+    form, team = RetryForm(request.POST), answer.conversation.team_id
+    if (refused := replies.refused(request, form, model=answer.model, team=team)) is not None:
         return refused
     make = partial(
         actions.retry,
@@ -95,8 +95,8 @@ def retry(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Http
 def go_on(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     """Continue: a new turn after an answer that was cut."""
     answer = message_of(request, conversation_id, message_id, ASSISTANT)
-    form = OnceForm(request.POST)
-    if (refused := replies.refused(request, form, model=answer.model)) is not None:
+    form, team = OnceForm(request.POST), answer.conversation.team_id
+    if (refused := replies.refused(request, form, model=answer.model, team=team)) is not None:
         return refused
     return replies.sent(
         request, partial(actions.go_on, user=person(request), answer=answer, **form.cleaned_data)

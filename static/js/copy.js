@@ -1,4 +1,4 @@
-/** Copy buttons: of code, of an answer, of a person's text. What is copied is the source, not the drawing. */
+/** Copy buttons: of code, of a secret shown once, of an answer, of a person's text. What is copied is the source, not the drawing. */
 
 import { announce } from "./announce.js";
 import { icon } from "./icons.js";
@@ -24,6 +24,7 @@ async function copy(button) {
 function textOf(button) {
   if (button.dataset.copy === "snippet")
     return button.closest(".snippet")?.querySelector("code")?.textContent ?? "";
+  if (button.dataset.copy === "secret") return button.parentElement?.querySelector("code")?.textContent ?? "";
   const turn = button.closest(".turn");
   /** @type {any} */
   const view = turn?.querySelector("answer-view, prose-text");

@@ -12,7 +12,18 @@ from django.test import Client
 
 from accounts import actions, invitations
 from accounts.ids import uuid7
-from accounts.models import Credential, DeviceSession, Membership, Organisation, Team, User
+from accounts.models import (
+    AccessToken,
+    Credential,
+    DeviceSession,
+    Membership,
+    Organisation,
+    SignInConnection,
+    SignInProvider,
+    Team,
+    User,
+)
+from accounts.single_sign_on import providers as sign_in_providers
 from chat.models import Conversation, Message
 from providers.access import Secret
 from tests.access.matrix import ROLES
@@ -23,6 +34,7 @@ from usage.models import Endpoint, LimitRequest, Webhook
 
 PASSWORD = "a lamp, two rivers"
 DEMO = "demo/parley-demo"
+_WAYS_IN = ("sign_in_edit", "sign_in_switch", "sign_in_remove", "sso_begin", "sso_callback", "sso_connect")
 
 
 @dataclass
@@ -85,9 +97,24 @@ def _objects(cast: Cast, team: Team) -> None:
     conversation, question, answer = _conversation(member)
     invited = invitations.invite(by=cast.people["owner"], email="new@example.org", team=team)
     of_keys = {"team_keys": team_key.pk, "own_keys": own_key.pk}
+    token = AccessToken.objects.create(
+        user=member,
+        name="laptop",
+        prefix="parley_trix",
+        sha256=AccessToken.digest("matrix"),
+        scopes=["messages"],
+        paying_team=team,
+    )
     owner, webhook = cast.people["owner"], uuid7()
     webhooks.add(by=owner.pk, webhook_id=webhook, name="Finance", url="https://hooks.test/x")
     delivery = webhooks.make_test(by=owner.pk, webhook=Webhook.objects.get())
+    way_in = SignInProvider(vendor="oidc", name="House ID", client_id="parley", issuer="https://id.test")
+    way_in.secret = Secret("cs-matrix")
+    way_in.save(force_insert=True)
+    draft = sign_in_providers.draft_of(way_in, person=owner)
+    draft.tested = {"subject": "olga-1"}
+    draft.save(update_fields=["tested"])
+    connected = SignInConnection.objects.create(person=member, provider=way_in, subject="mo-1")
     cast.ids = {
         **{
             f"accounts:{place}_{what} id": key_id
@@ -117,6 +144,7 @@ def _objects(cast: Cast, team: Team) -> None:
         "person_id": member.pk,
         "person": member.pk,
         "invitation_id": invited.invitation.pk,
+        "token_id": token.pk,
         "token": invited.link.rstrip("/").rpartition("/")[2],
         "uidb36": "1",
         "key": "never-valid",
@@ -125,6 +153,16 @@ def _objects(cast: Cast, team: Team) -> None:
         "accounts:factor_remove id": 1,
         "accounts:session_end id": DeviceSession.objects.get(user=member).pk,
         "accounts:person_sign_in id": member.pk,
+        "accounts:person_anonymise id": member.pk,
+        "vendor": "anthropic",
+        "accounts:sign_in_add vendor": "oidc",
+        **{f"accounts:{what} id": way_in.pk for what in _WAYS_IN},
+        "accounts:sign_in_draft id": draft.pk,
+        "accounts:sign_in_review id": draft.pk,
+        "accounts:sso_disconnect id": connected.pk,
+        "provider_id": way_in.pk,
+        "accounts:person_disconnect id": member.pk,
+        "connection_id": connected.pk,
         "accounts:person_reset_factors id": member.pk,
         "accounts:person_end_sessions id": member.pk,
         "accounts:keys_login id": uuid7(),

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 ROLES = ("owner", "admin", "manager", "member", "stranger", "deactivated", "anonymous")
 
 ADMINS = "yynnnll"
+OWNERS = "ynnnnll"
 PEOPLE = "yyyyyll"
 MANAGERS = "yyynnll"  # of the team, or of any team where the page is about all of theirs
 MEMBER = "nnnynll"  # who owns the object
@@ -73,9 +74,23 @@ ROUTES: dict[str, Row] = {
     "accounts:sessions_end": Row(post=PEOPLE),
     "accounts:session_end": Row(post=MEMBER),
     "accounts:sign_in_policy": Row(get=ADMINS, post=ADMINS),
+    "accounts:sign_up_policy": Row(post=ADMINS),
+    "accounts:sign_in_add": Row(post=ADMINS),
+    "accounts:sign_in_draft": Row(get="ynnnnll", post="ynnnnll"),  # the owner's own draft
+    "accounts:sign_in_review": Row(get="ynnnnll", post="yynnnll"),  # who it is is asked before what is there
+    "accounts:sign_in_edit": Row(post=ADMINS),
+    "accounts:sign_in_switch": Row(post=ADMINS),
+    "accounts:sign_in_remove": Row(get=ADMINS, post=ADMINS),
+    "accounts:sso_begin": Row(post=ANYBODY),
+    "accounts:sso_callback": Row(get="fffffff"),  # none of them has begun a sign-in there
+    "accounts:sso_connect": Row(post=PEOPLE),
+    # the person's own account at the provider
+    "accounts:sso_confirm": Row(get=PEOPLE, post="nnnynll", sent=("provider_id",)),
+    "accounts:sso_disconnect": Row(get=PEOPLE, post=PEOPLE),  # who it is is asked before what is there
     "accounts:person_sign_in": Row(get=ADMINS),
     "accounts:person_reset_factors": Row(post=ADMINS),
     "accounts:person_end_sessions": Row(post=ADMINS),
+    "accounts:person_disconnect": Row(post=ADMINS),
     # keys: the organisation's, those of teams, a person's own
     "accounts:keys": Row(get=ADMINS),
     "accounts:keys_add": Row(get=ADMINS),
@@ -129,6 +144,24 @@ ROUTES: dict[str, Row] = {
     "usage:rename_team": Row(post=ADMINS),
     "usage:put_in_team": Row(post=ADMINS),
     "usage:take_out_of_team": Row(post=MANAGERS, sent=("person",)),
+    # access tokens
+    "usage:tokens": Row(get=PEOPLE),
+    "usage:new_token": Row(get=PEOPLE, post=PEOPLE),
+    "usage:token": Row(get=MEMBER, post=PEOPLE),  # who it is is asked before what is there
+    "usage:revoke_token": Row(get=MEMBER, post=MEMBER),
+    "usage:token_policy": Row(get=ADMINS, post=ADMINS),
+    "usage:revoke_persons_token": Row(get=ADMINS, post=ADMINS),
+    "usage:revoke_teams_token": Row(get=MANAGERS, post=MANAGERS),
+    "accounts:person_anonymise": Row(get=ADMINS, post=ADMINS),
+    # settings of the organisation; the mail server is an owner's, for letters open accounts
+    "chat:organisation": Row(get=ADMINS),
+    "chat:organisation_name": Row(post=ADMINS),
+    "chat:organisation_keep": Row(post=ADMINS),
+    "chat:organisation_model": Row(post=ADMINS),
+    "chat:organisation_vendor": Row(post=ADMINS, sent=("vendor",)),
+    "accounts:mail": Row(get=OWNERS, post=OWNERS),
+    "accounts:mail_test": Row(post=ADMINS),
+    "accounts:mail_remove": Row(post=OWNERS),
     # the audit log
     "accounts:audit": Row(get=ADMINS),
     "accounts:audit_keep": Row(post=ADMINS),
@@ -171,6 +204,12 @@ ROUTES: dict[str, Row] = {
     "usage:remove_webhook": Row(get=ADMINS, post=ADMINS),
     "usage:test_webhook": Row(post=ADMINS),
     # models and providers
+    "usage:policy": Row(get=ADMINS),
+    "usage:policy_organisation": Row(get=ADMINS, post=ADMINS),
+    "usage:policy_others": Row(get=ADMINS, post=ADMINS),
+    "usage:policy_team": Row(get=ADMINS, post=ADMINS),
+    "usage:policy_explain": Row(get=ADMINS),
+    "usage:allowed": Row(get=PEOPLE),
     "usage:health": Row(get=ADMINS),
     "usage:try_now": Row(post=ADMINS, sent=("provider", "key")),
     "usage:models": Row(get=ADMINS),

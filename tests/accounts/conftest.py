@@ -15,7 +15,10 @@ from django.test import Client
 
 from accounts import actions, first_visit, sealing
 from accounts.models import User
+from providers import addresses
 from providers.access import Secret
+from tests.letters import remember_none
+from tests.openid import OpenIDProvider, openid_provider
 
 PASSWORD = "a lamp, two rivers"
 GOOD_KEY = "sk-ant-api03-canary-good-7731"
@@ -33,6 +36,7 @@ def _nothing_remembered(settings: Any, tmp_path: Path) -> Iterator[None]:
     settings.DEMO_BASE_URL = ""
     for forget in (first_visit.forget, sealing.forget_keys, cache.clear):
         forget()
+    remember_none()
     yield
     for forget in (first_visit.forget, sealing.forget_keys, cache.clear):
         forget()
@@ -134,3 +138,12 @@ def key_in_environment(settings: Any) -> Secret:
     secret = Secret("sk-ant-from-environment-0001")
     settings.PROVIDER_ENVIRONMENT = {"anthropic": {"api_key": secret, "base_url": BASE_URL}}
     return secret
+
+
+@pytest.fixture
+def idp() -> Iterator[OpenIDProvider]:
+    """A sign-in provider on this machine, which the operator's list names."""
+    with openid_provider() as provider:
+        addresses.allow(addresses.private_hosts([provider.url.removeprefix("http://")]))
+        yield provider
+        addresses.allow(())

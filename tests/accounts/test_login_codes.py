@@ -24,9 +24,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def _mail_works(settings: Any) -> None:
     settings.EMAIL_CONFIGURED = True
-    settings.ACCOUNT_LOGIN_BY_CODE_ENABLED = True
-    settings.ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-    settings.ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 
 
 def mailed_code() -> str:
@@ -169,7 +166,7 @@ def test_changing_the_address_is_confirmed_first(member: User) -> None:
 
 @pytest.mark.parametrize("path", [ASK, ENTER, "/login/verify/", "/settings/security/email/"])
 def test_without_mail_there_are_no_such_pages(member: User, settings: Any, path: str) -> None:
-    settings.EMAIL_CONFIGURED = settings.ACCOUNT_LOGIN_BY_CODE_ENABLED = False
+    settings.EMAIL_CONFIGURED = False
     client = by_password(member)
     assert client.get(path).status_code == 404
     assert client.post(path, {"email": "x@example.org", "action_add": ""}).status_code == 404

@@ -25,3 +25,18 @@ def test_people_name_themselves_and_see_why_they_may(client: Client, owner: User
     assert "<b>F</b>" not in client.get("/settings/profile/", headers=HOST).content.decode()
     wrong = client.post("/settings/profile/", {"timezone": "Moon/Crater"}, headers=HOST)
     assert wrong.status_code == 422
+
+
+def test_people_choose_the_language_that_they_write_in(client: Client, member: User) -> None:
+    client.force_login(member)
+    page = client.get("/settings/profile/", headers=HOST).content.decode()
+    assert "Kiswahili" in page and "العربيّة" in page and "these pages stay in English" in page
+    sent = {"display_name": "Mo", "timezone": "UTC", "language": "sw"}
+    assert client.post("/settings/profile/", sent, headers=HOST).status_code == 302
+    member.refresh_from_db()
+    assert member.language == "sw"
+    wrong = client.post("/settings/profile/", sent | {"language": "klingon"}, headers=HOST)
+    assert wrong.status_code == 422
+    client.post("/settings/profile/", sent | {"language": ""}, headers=HOST)
+    member.refresh_from_db()
+    assert member.language == ""

@@ -48,7 +48,7 @@ def test_a_wrong_password_takes_one_hash_and_one_event_for_everybody(people: lis
 
 
 def test_a_reset_and_a_code_send_one_mail_to_everybody(people: list[str], settings: Any) -> None:
-    settings.EMAIL_CONFIGURED = settings.ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+    settings.EMAIL_CONFIGURED = True
     for path in ("/password/reset/", "/login/code/"):
         for email in people:
             mail.outbox.clear()

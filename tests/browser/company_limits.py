@@ -14,9 +14,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import actions as accounts_actions
-from accounts import credentials
+from accounts import credentials, key_actions
 from accounts.ids import uuid7
+from accounts.key_owners import Owner
 from accounts.models import Credential, Organisation, User
 from providers.access import Secret
 from tests.browser import company
@@ -54,8 +54,8 @@ def keys() -> dict[str, UUID]:
     def key(
         provider: str, ending: str, label: str, account: str, address: str = "", **fields: Any
     ) -> Credential:
-        made = accounts_actions.add_credential(
-            organisation=house,
+        made = key_actions.add_credential(
+            owner=Owner(organisation=house),
             provider=provider,
             kind="api_key",
             base_url=address or credentials.base_url(provider),
@@ -73,7 +73,7 @@ def keys() -> dict[str, UUID]:
     lately = now - timedelta(minutes=3)
     old = now - timedelta(days=40)
     key("anthropic", "m3Zs", "Trial", "", expires_at=now + timedelta(days=6), created_at=old)
-    accounts_actions.revoke(credential=key("anthropic", "0aWd", "Before the move", ""))
+    key_actions.revoke(credential=key("anthropic", "0aWd", "Before the move", ""))
     key("openai", "Vq2L", "Old project", "org-Harbour", state="invalid", last_error=refused, last_used_at=old)
     openai = key("openai", "9fTk", "Main", "org-Harbour", last_used_at=lately, last_error=slow)
     azure = key("azure", "c41e", "West Europe", "", AZURE, state="invalid", last_error=refused)

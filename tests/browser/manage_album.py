@@ -5,7 +5,9 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.browser.album import Act, Album, at, both, click, unfold
-from tests.live import PASSWORD, Process
+from tests.browser.policy_album import policy_pages
+from tests.browser.settings_album import confirm, settings_pages
+from tests.live import Process
 
 RECOMMENDATIONS = "/manage/recommendations/"
 # Who has called nothing is dormant only if they came before.
@@ -14,6 +16,10 @@ from datetime import timedelta
 from django.utils import timezone
 from accounts.models import User
 User.objects.update(created_at=timezone.now() - timedelta(days=200))
+# Some conversations lie untouched, for the page that asks whether they may go.
+from chat.models import Conversation
+old = list(Conversation.objects.order_by("id").values_list("id", flat=True)[:7])
+Conversation.objects.filter(id__in=old).update(changed_at=timezone.now() - timedelta(days=140))
 """
 RECONCILE = "/manage/usage/reconcile/"
 SONNET = "/manage/models/of/anthropic/claude-sonnet-5-5"
@@ -25,6 +31,7 @@ def fill(process: Process, simulator: str) -> None:
     process.manage("shell", "-c", code, seconds=300)
     process.manage("shell", "-c", "from tests.browser import company_alerts; company_alerts.fill()")
     process.manage("shell", "-c", LONG_HERE)
+    process.manage("shell", "-c", "from tests.browser import company_tokens; company_tokens.fill()")
     code = f"from tests.browser import company_bill; company_bill.tell({simulator!r})"
     process.manage("shell", "-c", code, seconds=300)
     process.manage("ledger", "verify", seconds=300)
@@ -106,10 +113,21 @@ def manage_pages(album: Album) -> None:
     album.shoot("manage-endpoint-refused", "/manage/models/endpoints/new/", refused_endpoint)
     album.shoot("manage-people", "/manage/people/")
     album.shoot("manage-person", "/manage/people/", open_person)
+    settings_pages(album)
     album.shoot("manage-teams", "/manage/teams/")
     album.shoot("manage-invite", "/manage/invitations/new/")
     album.shoot("manage-invite-many", "/manage/invitations/many/")
     album.shoot("manage-invitations", "/manage/invitations/")
+    album.shoot("your-tokens", "/settings/tokens/")
+    album.shoot("your-tokens-use", "/settings/tokens/?sort=expires&ended", both(at("#use"), coding_agent))
+    album.shoot("your-token-new", "/settings/tokens/new/", both(confirm, some_models))
+    album.shoot("your-token-refused", "/settings/tokens/new/", both(confirm, refused_token))
+    album.shoot("your-token-made", "/settings/tokens/new/", both(confirm, new_token))
+    album.shoot("your-token", "/settings/tokens/", click("Change notebook", "link"))
+    album.shoot("your-token-revoke", "/settings/tokens/", click("Revoke notebook", "link"))
+    album.shoot("manage-token-policy", "/manage/people/tokens/")
+    album.shoot("manage-person-tokens", "/manage/people/?q=omar", both(open_person, at("#tokens")))
+    album.shoot("manage-team-tokens", "/manage/teams/", both(click("Research", "link"), at("#tokens")))
     album.shoot("profile", "/settings/profile/")
     album.shoot("security", "/settings/security/")
     album.shoot("security-app", "/settings/security/app/", confirm)
@@ -118,6 +136,7 @@ def manage_pages(album: Album) -> None:
     album.shoot("manage-sign-in", "/manage/settings/sign-in/")
     album.shoot("manage-audit", "/manage/audit/")
     album.shoot("manage-audit-none", "/manage/audit/?q=nothing+like+this")
+    policy_pages(album)
     album.shoot("manage-health", "/manage/health/")
     album.shoot("manage-health-calls", "/manage/health/", open_failed)
     album.shoot("manage-navigation", "/manage/health/", navigation, sizes=("390x844",))
@@ -219,12 +238,30 @@ def refused_endpoint(page: Page) -> None:
     expect(page.locator("main .field-error, main .notice").first).to_be_visible()
 
 
-def confirm(page: Page) -> None:
-    """Who it is, where that was not asked of late."""
-    if page.get_by_role("heading", name="Confirm that it is you").is_visible():
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Go on").click()
-    expect(page.get_by_role("heading", name="Confirm that it is you")).to_have_count(0)
+def coding_agent(page: Page) -> None:
+    page.get_by_text("Coding agent").click()
+
+
+def some_models(page: Page) -> None:
+    page.get_by_label("Name").fill("Nightly summaries")
+    page.get_by_text("Only these").click()
+    page.get_by_label("Haiku 5.5").first.check()
+    page.get_by_label("Ends").select_option("date")
+
+
+def refused_token(page: Page) -> None:
+    page.get_by_label("Name").fill("Nightly summaries")
+    page.get_by_text("Only these").click()
+    page.get_by_label("Budget each month").fill("a lot")
+    page.get_by_role("button", name="Make it").click()
+    expect(page.locator("main .field-error").first).to_be_visible()
+    page.locator("main .field-error").first.scroll_into_view_if_needed()
+
+
+def new_token(page: Page) -> None:
+    page.get_by_label("Name").fill("Nightly summaries")
+    page.get_by_role("button", name="Make it").click()
+    expect(page.get_by_text("only this once")).to_be_visible()
 
 
 def open_person(page: Page) -> None:

@@ -216,10 +216,10 @@ def test_a_plain_send_asks_nothing_about_siblings(
     conversation, answer = Conversation.objects.get(), Message.objects.get(role="assistant")
     Message.objects.filter(id=answer.id).update(status="completed")
     where = f"/c/{conversation.id}/messages/"
-    with django_assert_max_num_queries(10) as plain:
+    with django_assert_max_num_queries(11) as plain:
         assert client.post(where, {**fields, "parent": str(answer.id)}, headers=host).status_code == 200
     read = [query["sql"] for query in plain.captured_queries if query["sql"].lstrip().startswith("SELECT")]
     assert not [query for query in read if "chat_message" in query]
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         beside = client.post(where, {**fields, "parent": str(answer.id)}, headers=host)
     assert version_of(turns_in(beside.content.decode())[0]) == "2 of 2"

@@ -133,7 +133,7 @@ def test_an_unfinished_copy_is_seen_by_nobody_and_goes_with_the_next_fork(
     assert visitor.http.get(f"/c/{left.id}/").status_code == 404
     forked(visitor, conversation, answer)
     assert Conversation.objects.filter(id=left.id).exists(), "another process may be writing it"
-    Conversation.objects.filter(id=left.id).update(created_at=left.created_at - 2 * forks.ABANDONED_AFTER)
+    Conversation.objects.filter(id=left.id).update(changed_at=left.changed_at - 2 * forks.ABANDONED_AFTER)
     forked(visitor, conversation, answer)
     assert not Conversation.objects.filter(id=left.id).exists()
     assert not Message.objects.filter(conversation=left.id).exists()

@@ -174,5 +174,5 @@ def test_a_page_takes_few_queries_however_long_the_conversation(
         finished(visitor, conversation)
     client.force_login(owner)
     client.get(f"/c/{conversation}/", headers={"host": "localhost"})
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(16):
         assert client.get(f"/c/{conversation}/", headers={"host": "localhost"}).status_code == 200

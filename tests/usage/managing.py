@@ -12,6 +12,7 @@ from django.test import Client
 from accounts import actions, first_visit
 from accounts.models import User
 from providers import addresses
+from tests.letters import remember_none
 from usage import discovery, overrides
 
 PASSWORD = "a lamp, two rivers"
@@ -24,6 +25,7 @@ def nothing_changed(settings: Any, transactional_db: None) -> Iterator[None]:
     settings.PROVIDER_ENVIRONMENT = {}
     for forget in (overrides.forget, discovery.forget, first_visit.forget, cache.clear):
         forget()
+    remember_none()
     yield
     addresses.allow(())
     for forget in (overrides.forget, discovery.forget, first_visit.forget, cache.clear):

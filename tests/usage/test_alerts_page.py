@@ -142,7 +142,7 @@ def test_settings_are_kept_and_each_admin_has_a_wish_of_their_own(owner: User, a
     assert 'value="50, 90, 100"' in shown
     assert re.search(r'name="mail_kinds" value="drift"[^>]* checked', shown)
     assert not re.search(r'name="mail_me"[^>]* checked', shown)
-    assert "cannot send mail" in shown
+    assert "sends no mail" in shown
 
 
 @pytest.mark.parametrize("typed", ["80.5", "0", "201", "eighty", "-5", "1,2,3,4,5,6,7", "99999"])

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from accounts import audit_chain
+from accounts.ids import uuid7
 from accounts.models import AuditEvent, User
 from providers.catalogue import Rates
-from usage import actions, budget_actions
-from usage.models import Budget
+from usage import actions, alert_settings, budget_actions, webhooks
+from usage.models import Budget, Webhook
 
 from .managing import admin as admin
 from .managing import nothing_changed as nothing_changed
@@ -85,3 +86,45 @@ def test_models_prices_and_chains(owner: User) -> None:
     assert last()[3] == {"models": ["openai/gpt-5"]}
     actions.set_chain(by=owner.pk, ref=SONNET, refs=[])
     assert last()[2] == {"models": ["openai/gpt-5"]}
+
+
+def test_how_people_are_told_of_alerts(owner: User) -> None:
+    alert_settings.change(by=owner.pk, thresholds=[50, 90], mail_kinds=["budget"], mail_me=False)
+    verb, actor, before, after = last()
+    assert (verb, actor) == ("alerts.changed", owner.pk)
+    assert after == {"thresholds": [50, 90], "mailed": ["budget"], "mail_to_themselves": False}
+    assert before["mail_to_themselves"] is True
+    count = AuditEvent.objects.count()
+    alert_settings.change(by=owner.pk, thresholds=[90, 50], mail_kinds=["budget"], mail_me=False)
+    assert AuditEvent.objects.count() == count
+
+
+def test_webhooks_without_address_and_secret(owner: User) -> None:
+    secret = webhooks.add(
+        by=owner.pk,
+        webhook_id=uuid7(),
+        name="Finance",
+        url="https://hooks.test/T0K3N-in-the-path",
+        kinds=["drift"],
+    )
+    assert secret is not None
+    hook = Webhook.objects.get()
+    assert last() == ("webhook.added", owner.pk, {}, {"kinds": ["drift"]})
+    newer = webhooks.rotate(by=owner.pk, webhook=hook)
+    assert last()[:2] == ("webhook.secret_made", owner.pk)
+    webhooks.switch(by=owner.pk, webhook=hook, on=False)
+    assert last() == ("webhook.switched", owner.pk, {}, {"on": False})
+    count = AuditEvent.objects.count()
+    webhooks.switch(by=owner.pk, webhook=hook, on=False)
+    assert AuditEvent.objects.count() == count
+    webhooks.remove(by=owner.pk, webhook=hook)
+    assert last()[:2] == ("webhook.removed", owner.pk)
+    written = str(list(AuditEvent.objects.values_list("before", "after", "name", "object")))
+    assert "Finance" in written and "T0K3N" not in written
+    assert secret.reveal() not in written and newer.reveal() not in written
+
+
+def test_a_receiver_that_is_gone_switches_its_webhook_off(owner: User) -> None:
+    webhooks.add(by=owner.pk, webhook_id=uuid7(), name="Finance", url="https://hooks.test/x")
+    webhooks.end(webhook=Webhook.objects.get(), trouble="It answered 410: gone.")
+    assert last() == ("webhook.switched", None, {}, {"on": False})

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Credential, User
+from accounts.models import AuditEvent, Credential, User
 from providers.access import Secret
 from providers.simulator.server import ThreadServer
 from usage import report_rows
@@ -199,6 +199,7 @@ def test_keys_of_other_programs_can_be_left_out(compared: Client) -> None:
     response = compared.post(KEYS, {"counted": [ours.pk]}, follow=True)
     assert "not in the catalogue" not in response.content.decode()
     assert list(VendorKey.objects.filter(counted=True)) == [ours]
+    assert AuditEvent.objects.filter(verb="reconcile.changed").count() == 1
     refused = compared.post(KEYS, {})
     assert refused.status_code == 422
     assert "At least one key must count" in refused.content.decode()
@@ -210,6 +211,7 @@ def test_a_revoked_key_compares_no_more_and_what_was_compared_stays(
     assert compared.post(REMOVE).status_code == 302
     admin_key.refresh_from_db()
     assert (admin_key.state, admin_key.secret) == ("revoked", None)
+    assert AuditEvent.objects.filter(verb="credential.revoked", object=str(admin_key.pk)).count() == 1
     shown = page(compared, PAGE)
     assert "Nothing is compared any more" in shown
     assert "Agrees" in shown

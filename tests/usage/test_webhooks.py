@@ -33,7 +33,7 @@ from usage.alert_delivery import AT_ONCE, CLAIM, GONE, OFF, PAUSES, deliver
 from usage.clock import database_now
 from usage.models import Delivery, Webhook
 
-from .alerting import alert, ends, later, webhook
+from .alerting import SOMEBODY, alert, ends, later, webhook
 from .receiving import Receiver, receiver, verified
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]
@@ -90,7 +90,7 @@ def test_the_check_that_the_documentation_shows_takes_ours_and_nothing_else(hook
     exec(shown[1], names)  # noqa: S102 - our own documentation
     is_ours = names["is_ours"]
     hook, secret = webhook(hooked)
-    webhooks.rotate(webhook=hook)
+    webhooks.rotate(by=SOMEBODY, webhook=hook)
     alert(), deliver()
     (post,) = hooked.posts
     assert is_ours(post.headers, post.body, secret)
@@ -204,7 +204,7 @@ def test_each_hears_of_its_own_kinds_and_while_it_is_on(hooked: Receiver) -> Non
     alert(kind="provider", title="Late")
     hooked.answers = [500]
     deliver()
-    webhooks.switch(webhook=off, on=False)
+    webhooks.switch(by=SOMEBODY, webhook=off, on=False)
     later()
     deliver()
     assert Delivery.objects.get(alert__title="Late").error == OFF
@@ -214,7 +214,7 @@ def test_each_hears_of_its_own_kinds_and_while_it_is_on(hooked: Receiver) -> Non
 
 def test_after_a_rotation_both_secrets_sign_for_a_day(hooked: Receiver) -> None:
     hook, old = webhook(hooked)
-    new = webhooks.rotate(webhook=hook).reveal()
+    new = webhooks.rotate(by=SOMEBODY, webhook=hook).reveal()
     assert old != new
     alert(), deliver()
     for secret in (old, new):
@@ -232,7 +232,7 @@ def test_a_secret_serves_its_own_address_alone(hooked: Receiver) -> None:
     alert(), deliver()
     assert hooked.posts == []
     assert "Make a new one" in Delivery.objects.get().error
-    secret = webhooks.rotate(webhook=hook).reveal()
+    secret = webhooks.rotate(by=SOMEBODY, webhook=hook).reveal()
     later()
     deliver()
     assert verified(hooked.posts[0], secret, now=time.time())

@@ -18,6 +18,7 @@ FAULTS = {
     "internal_error": "Fault of this server",
     "interrupted_stream": "Broke off",
     "key_revoked": "Key revoked",
+    "token_ended": "Access token ended",
     "invalid_request_error": "Wrong request",
     "not_found_error": "Not found",
     "overloaded_error": "Overloaded",

@@ -6,7 +6,6 @@ from typing import cast
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,6 +15,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.mail import stored as mail
 from accounts.models import User
 from accounts.rights import admins_only, manage_page
 
@@ -115,7 +115,7 @@ def settings_page(request: HttpRequest) -> HttpResponse:
         "form": form,
         "meanings": [(box, MEANINGS[box.data["value"]]) for box in form["mail_kinds"]],
         "hooks": alert_view.hooks(timezone.now()),
-        "can_mail": settings.EMAIL_CONFIGURED,
+        "can_mail": mail.is_set_up(),
     }
     status = 422 if form.is_bound else 200
     return manage_page(request, "manage/alerts_settings.html", context, here="alerts", status=status)

@@ -62,9 +62,11 @@ def budgets(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @admins_only
 def new_budget(request: HttpRequest) -> HttpResponse:
-    """Makes a budget. `scope`, `team` and `person` in the address fill the form."""
+    """Makes a budget. `scope`, `team`, `person` and `scope_id` in the address fill the form."""
     data = request.POST if request.method == "POST" else None
-    first = {name: request.GET[name] for name in ("scope", "team", "person") if name in request.GET}
+    first = {
+        name: request.GET[name] for name in ("scope", "team", "person", "scope_id") if name in request.GET
+    }
     offered = _offered(request)
     form = BudgetForm(data, models=_names(offered), initial=first)
     if form.is_bound and form.is_valid():
@@ -250,7 +252,7 @@ def _asked_in_vain(request: HttpRequest, stored: Budget, problem: str) -> HttpRe
 
 def _offered(request: HttpRequest) -> list[Offer]:
     """The models on offer that could take over."""
-    return [offer for offer in offers.offered(_person(request)) if offer.usable]
+    return [offer for offer in offers.on_offer(_person(request)) if offer.usable]
 
 
 def _names(offered: list[Offer]) -> list[tuple[str, str]]:

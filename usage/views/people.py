@@ -11,15 +11,17 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts import anonymising, people_view, rules
 from accounts import people as changes
-from accounts import people_view, rules
 from accounts.models import Membership, Team, User
 from accounts.people_forms import ROLES, PeopleForm
 from accounts.rights import admins_only, manage_page
 from accounts.rules import NotAllowed
 
 from .. import budget_view
+from ..access_tokens import lines as token_lines
 from ..clock import organisation_day
+from ..policies import explaining
 from ..report_forms import period
 from ..reports import Filters, Sums, sums
 
@@ -94,11 +96,14 @@ def _page(request: HttpRequest, who: User, problem: str = "") -> HttpResponse:
         "who": who,
         "role": ROLES[who.role],
         "reasons": rules.reasons(who),
+        "allowed": explaining.may_use(who) if who.is_active else [],
         "memberships": Membership.objects.filter(user=who).select_related("team").order_by("team__name"),
         "month": month,
         "used": found.get((who.pk,), Sums()),
         "budgets": budget_view.own(who),
+        "tokens": token_lines.of_person(who, ended=True),
         "refusal": rules.may_change(by, who),
+        "is_former": anonymising.is_former(who),
         "roles": [(name, *words) for name, words in ROLES.items() if not rules.may_give_role(by, name)],
         "problem": problem,
     }

@@ -133,9 +133,8 @@ def reconcile_counted(request: HttpRequest) -> HttpResponse:
     form = CountedForm(request.POST, keys=rows)
     if not form.is_valid():
         return _page(request, form)
-    chosen = [key.pk for key in form.cleaned_data["counted"]]
-    rows.filter(pk__in=chosen).update(counted=True)
-    rows.exclude(pk__in=chosen).update(counted=False)
+    by = cast(User, request.user).pk
+    reconciling.count(by=by, state=state, keys=form.cleaned_data["counted"])
     if may_try(request):
         _compare(request)
     else:

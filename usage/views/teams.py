@@ -19,6 +19,7 @@ from accounts.people_forms import TEAM_ROLES, TeamForm
 from accounts.rights import admins_only, manage_page, managers_too
 from accounts.rules import NotAllowed
 
+from ..access_tokens import lines as token_lines
 from ..clock import organisation_day
 from ..report_forms import period
 from ..reports import Filters, Sums, sums
@@ -110,6 +111,7 @@ def _page(request: HttpRequest, found: Team, problem: str = "") -> HttpResponse:
         "total": sum(spent.values(), Sums()),
         "month": month,
         "open": people_view.open_invitations(by, found),
+        "tokens": token_lines.of_team(found),
         "team_roles": [(name, words[0]) for name, words in TEAM_ROLES.items()],
         "others": User.objects.active().exclude(memberships__team=found).order_by("display_name", "email")
         if by.is_admin

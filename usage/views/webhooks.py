@@ -87,7 +87,7 @@ def rotate_webhook(request: HttpRequest, webhook: UUID) -> HttpResponse:
     if request.POST.get("version") != _version(hook):
         messages.info(request, "It has a new secret already. It was shown then.")
         return redirect("usage:webhook", hook.pk)
-    return _show(request, hook, webhooks.rotate(webhook=hook))
+    return _show(request, hook, webhooks.rotate(by=_person(request).pk, webhook=hook))
 
 
 @require_POST
@@ -96,7 +96,7 @@ def switch_webhook(request: HttpRequest, webhook: UUID) -> HttpResponse:
     """Switches it off; with `on`, on again."""
     hook = get_object_or_404(Webhook, pk=webhook)
     on = "on" in request.POST
-    webhooks.switch(webhook=hook, on=on)
+    webhooks.switch(by=_person(request).pk, webhook=hook, on=on)
     messages.success(request, f"{hook.name} {'hears of the next alert' if on else 'is off'}.")
     return redirect("usage:webhook", hook.pk)
 
@@ -107,7 +107,7 @@ def remove_webhook(request: HttpRequest, webhook: UUID) -> HttpResponse:
     """Asks first."""
     hook = get_object_or_404(Webhook, pk=webhook)
     if request.method == "POST":
-        webhooks.remove(webhook=hook)
+        webhooks.remove(by=_person(request).pk, webhook=hook)
         messages.success(request, f"{hook.name} is removed.")
         return redirect("usage:alert_settings")
     return manage_page(request, "manage/alerts_webhook_remove.html", {"webhook": hook}, here="alerts")

@@ -22,7 +22,7 @@ from accounts.models import User
 from config import demo
 from config.progress import Progress
 from providers.catalogue import ModelSpec
-from usage import known_models
+from usage import known_models, policy
 from usage.benchmark import prompts, report
 from usage.benchmark.judge import Judging, Score, is_judged, question
 from usage.benchmark.prompts import Prompt, UnreadablePrompts
@@ -183,7 +183,8 @@ async def _usable(caller: Caller, ref: str) -> ModelSpec:
         spec = await known_models.resolve(caller, ref)
     except CallRefused as refusal:
         raise CommandError(f"{ref}: {refusal.message}") from None
-    reason = await writer.run(partial(_reason, caller, spec.provider))
+    refused = await writer.run(partial(policy.refused_model, caller.user_id, spec, caller.team_id))
+    reason = refused or await writer.run(partial(_reason, caller, spec.provider))
     if reason:
         raise CommandError(f"{ref}: {reason}")
     return spec
