@@ -117,17 +117,26 @@ def alone_with_ledger() -> None:
 
 def share_ledger() -> None:
     """Before lines are written: no period is opened and no digest begun until the transaction ends."""
-    if connection.vendor == "postgresql":
-        rows.first("SELECT pg_advisory_xact_lock_shared(%s)", LOCK)
+    rows.together(sharing_ledger())
 
 
-def counted_in(payee: Payee, moment: datetime) -> list[tuple[UUID, str]]:
-    """The periods that a call of this moment counts in, each with its budget's measure."""
+def sharing_ledger() -> list[rows.Statement]:
+    """The statements for that."""
+    if connection.vendor != "postgresql":
+        return []
+    return [rows.Statement("SELECT pg_advisory_xact_lock_shared(%s)", [LOCK])]
+
+
+def counting(payee: Payee, moment: datetime) -> rows.Statement:
+    """Finds the periods that a call of this moment counts in (`counted`)."""
     at = rows.prepared(BudgetPeriod, "begins_at", moment)
     nobody, user = (rows.prepared(BudgetPeriod, "subject", found) for found in (NOBODY, payee.user))
-    with connection.cursor() as cursor:
-        cursor.execute(_counted_in(), (user, nobody, at, at, *payee.scope))
-        return [(as_uuid(period), measure) for period, measure in cursor.fetchall()]
+    return rows.Statement(_counting(), [user, nobody, at, at, *payee.scope])
+
+
+def counted(answer: rows.Answer) -> list[tuple[UUID, str]]:
+    """The periods that were found, each with its budget's measure."""
+    return [(as_uuid(period), measure) for period, measure in answer.found]
 
 
 def spent(budget: Budget, subject: UUID, span: Window, *, since: int = 0, until: int | None = None) -> int:
@@ -207,7 +216,7 @@ def in_force() -> str:
 
 
 @cache
-def _counted_in() -> str:
+def _counting() -> str:
     budgets, periods = (rows.quoted(model._meta.db_table) for model in (Budget, BudgetPeriod))
     return f"SELECT p.id, b.measure FROM {budgets} b JOIN {periods} p ON {in_force()} WHERE {scopes()}"  # noqa: S608
 

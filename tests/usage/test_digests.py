@@ -60,7 +60,8 @@ def test_a_line_that_comes_late_is_counted_at_once_and_digested_again() -> None:
     with transaction.atomic():
         spent(date(2026, 3, 7), 5, written_at=LATER)
     assert total(MARCH).cost_nano == 31 * 10**9 + 5
-    assert Digest.objects.filter(state="outdated").count() == len(FACES)  # of that day, its week and its month
+    # Those of that day, its week and its month.
+    assert Digest.objects.filter(state="outdated").count() == len(FACES)
     assert made() == len(FACES)
     assert total(MARCH).cost_nano == 31 * 10**9 + 5
     digests.make_missing(database_now() + timedelta(hours=2), worth=10**9)
