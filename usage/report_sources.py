@@ -53,8 +53,8 @@ class Ready:
                 first__gte=min(first, self._first),
                 last__lte=max(last, self._last),
             )
-            for name, *digest in ready.order_by("first").values_list("face", "id", "first", "last"):
-                self._found[name].append((digest[0], digest[1], digest[2]))
+            for digest in ready.order_by("first").values_list("face", "id", "first", "last"):
+                self._found[digest[0]].append(digest[1:])
         return [one for one in self._found[face.name] if one[1] >= first and one[2] <= last]
 
 

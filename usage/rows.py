@@ -45,7 +45,7 @@ def together(statements: Sequence[Statement]) -> list[Answer]:
     """
     if not statements:
         return []
-    if connection.vendor != "postgresql" or connection.features.uses_server_side_binding:
+    if connection.vendor != "postgresql" or getattr(connection.features, "uses_server_side_binding", False):
         return [_answer_to(one) for one in statements]
     answers = []
     with connection.cursor() as cursor:
