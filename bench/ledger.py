@@ -24,7 +24,7 @@ from bench.turns import say
 from tests.services import LOCAL_DATABASE, NotThere, own_database
 
 ROWS = 10_000_000
-REPEATS, QUICK_REPEATS = 2, 1
+REPEATS, QUICK_REPEATS = 3, 1
 ROUNDS, QUICK_ROUNDS = 300, 60
 
 
