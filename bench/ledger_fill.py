@@ -56,6 +56,8 @@ def fill(count: int, whole: Cast, now: datetime, say: Callable[[str], None]) -> 
     with triggers.lifted():
         indexes = _without_indexes()
         _lines(count, now, say)
+        if connection.vendor == "postgresql":
+            _run("SET maintenance_work_mem = '1GB'")
         for name, statement in indexes:
             say(f"index {name}")
             _run(statement)

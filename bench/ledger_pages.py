@@ -15,10 +15,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Sum
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
@@ -56,14 +58,25 @@ class Page:
 
 @dataclass
 class Timed:
+    """`seconds` by the clock, `worked` those of a processor, and of these `server` those of PostgreSQL's
+    process: what is between the two clocks, other programs took.
+    """
+
     page: Page
     status: int
     size: int
     seconds: list[float] = field(default_factory=list)
+    worked: list[float] = field(default_factory=list)
+    server: list[float] = field(default_factory=list)
 
     @property
     def median(self) -> float:
         return statistics.median(self.seconds)
+
+    @property
+    def work(self) -> float:
+        """The middle of `worked`."""
+        return statistics.median(self.worked)
 
 
 class Broken(Exception):
@@ -84,8 +97,9 @@ def measured(today: date, repeats: int) -> list[Timed]:
     clients[False].force_login(User.objects.filter(role=User.Role.OWNER).first())
     clients[True].force_login(User.objects.get(pk=known.most["person"]))
     found = [_asked(clients[page.own], Timed(page, 0, 0)) for page in pages(known)]
-    for one in found:
-        one.seconds.clear()  # the first time fills caches that a server has long filled
+    for one in found:  # the first time fills caches that a server has long filled
+        for some in (one.seconds, one.worked, one.server):
+            some.clear()
     for number in range(repeats):
         for one in found:
             if number == 0 or not one.page.is_file:
@@ -240,14 +254,28 @@ def _deep(known: Known, narrowed: dict[str, str]) -> str:
 
 def _asked(client: Client, one: Timed) -> Timed:
     gc.collect()
-    began = time.perf_counter()
+    began, own, theirs = time.perf_counter(), time.process_time(), _server_seconds()
     answer = client.get(one.page.path, HTTP_HOST="localhost")
     body = answer.content
     one.seconds.append(time.perf_counter() - began)
+    server = _server_seconds() - theirs
+    one.server.append(server)
+    one.worked.append(time.process_time() - own + server)
     if answer.status_code != 200:
         raise Broken(f"{answer.status_code} for {one.page.path}")
     one.status, one.size = answer.status_code, len(body)
     return one
+
+
+def _server_seconds() -> float:
+    """For how long our connection's process of PostgreSQL has run on a processor; 0 where nobody can say: the
+    server is on another machine, or this is not Linux. SQLite works in our own process.
+    """
+    if connection.vendor != "postgresql":
+        return 0.0
+    connection.ensure_connection()
+    counted = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat")
+    return int(counted.read_text().split()[0]) / 1e9 if counted.exists() else 0.0
 
 
 def _days(first: date, last: date) -> dict[str, str]:

@@ -86,7 +86,14 @@ def as_json(found: Found) -> dict[str, Any]:
         "took": found.took,
         "load": found.load,
         "pages": [
-            {"kind": one.page.kind, "path": one.page.path, "bytes": one.size, "seconds": one.seconds}
+            {
+                "kind": one.page.kind,
+                "path": one.page.path,
+                "bytes": one.size,
+                "seconds": one.seconds,
+                "worked": one.worked,
+                "server": one.server,
+            }
             for one in found.pages
         ],
         "admitted": found.added.admitted,
@@ -109,10 +116,11 @@ def _about(found: Found) -> list[str]:
 
 def _pages(found: Found) -> list[str]:
     lines = [
-        f"Pages, through Django's test client; milliseconds. The limit is {found.limit:g}.",
+        f"Pages, through Django's test client; milliseconds. The limit is {found.limit:g}. Work: what our "
+        "process and that of the database needed of a processor, the same however busy the machine is.",
         "",
-        "| page | addresses | p50 | p95 | max | slowest median | within |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        "| page | addresses | p50 | p95 | max | slowest median | within | most work | of the server |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | --- | ---: | ---: |",
     ]
     kinds: dict[str, list[Timed]] = {}
     for one in found.pages:
@@ -123,7 +131,8 @@ def _pages(found: Found) -> list[str]:
         within = "a file" if some[0].page.is_file else "yes" if slowest <= found.limit else "**no**"
         lines.append(
             f"| {kind} | {len(some)} | {statistics.median(times) * 1e3:.0f} | "
-            f"{times[int(len(times) * 0.95)] * 1e3:.0f} | {times[-1] * 1e3:.0f} | {slowest:.0f} | {within} |"
+            f"{times[int(len(times) * 0.95)] * 1e3:.0f} | {times[-1] * 1e3:.0f} | {slowest:.0f} | {within} | "
+            f"{_work(max(some, key=lambda one: one.work))} |"
         )
     return lines
 
@@ -132,15 +141,20 @@ def _slowest(found: Found) -> list[str]:
     lines = [
         "The slowest addresses, by their median:",
         "",
-        "| median | lowest | max | times | KiB | address |",
-        "| ---: | ---: | ---: | ---: | ---: | --- |",
+        "| median | lowest | max | times | work | of the server | KiB | address |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for one in sorted(found.shown, key=lambda one: -one.median)[:WORST]:
         lines.append(
             f"| {one.median * 1e3:.0f} | {min(one.seconds) * 1e3:.0f} | {max(one.seconds) * 1e3:.0f} | "
-            f"{len(one.seconds)} | {one.size // 1024} | `{one.page.path}` |"
+            f"{len(one.seconds)} | {_work(one)} | {one.size // 1024} | `{one.page.path}` |"
         )
     return lines
+
+
+def _work(one: Timed) -> str:
+    """Two cells: all, and the server's."""
+    return f"{one.work * 1e3:.0f} | {statistics.median(one.server) * 1e3:.0f}"
 
 
 def _calls(found: Found) -> list[str]:
@@ -167,10 +181,12 @@ def _calls(found: Found) -> list[str]:
 
 def _verdict(found: Found) -> list[str]:
     over = [one for one in found.shown if one.median * 1e3 > found.limit]
+    busy = sum(1 for one in found.shown if one.work * 1e3 > found.limit)
     both = percentile(found.added.both(BUDGETS[-1]), 50)
     return [
         f"Goal for every page, {found.limit:g} ms: {'missed' if over else 'met'} (slowest "
-        f"{found.worst:.0f} ms; {len(over)} of {len(found.shown)} addresses above it).",
+        f"{found.worst:.0f} ms; {len(over)} of {len(found.shown)} addresses above it). By the work that one "
+        f"needs: at most {max(one.work for one in found.shown) * 1e3:.0f} ms; {busy} addresses above it.",
         f"Goal for what budgets add to admission and settlement, {LIMIT_ADDED:g} ms in the middle: "
         f"{_met(percentile(found.added.more(BUDGETS[-1]), 50))} with six. Admission and settlement as a "
         f"whole, with six: {_met(both)}.",

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
 
 from accounts import credentials
 from accounts.credentials import CredentialChoice
@@ -87,7 +88,7 @@ def admit(asked: Asked) -> Admitted:
         must_be_able(asked.request, asked.spec)
     except Unsupported as unable:
         raise CallRefused("unsupported", unable.safe_message) from None
-    now = database_now()
+    now, is_known = _looked_up(asked.call_id)
     ways: list[Way] = []
     tariffs: list[Tariff] = []
     for way, tariff in _ways(asked, standing, now):
@@ -98,7 +99,7 @@ def admit(asked: Asked) -> Admitted:
     demand = _demand(asked, ways, tariffs)
     if asked.cheaper_than is not None and demand.bound_nano >= asked.cheaper_than:
         raise NotCheaper
-    if _is_known(asked.call_id):
+    if is_known:
         return _admitted_before(asked, ways)
     hold = _hold(asked, ways, tariffs, demand, now)
     if rows.insert(hold, otherwise="ON CONFLICT (call_id) DO NOTHING"):
@@ -122,9 +123,15 @@ def admit_or_refuse(asked: Asked) -> Admitted | CallRefused:
         return refused
 
 
-def _is_known(call_id: UUID) -> bool:
+def _looked_up(call_id: UUID) -> tuple[datetime, bool]:
+    """The database's time, and whether the call id was used before; if it is used later, the hold is met."""
     table, key = rows.quoted(Hold._meta.db_table), rows.prepared(Hold, "call_id", call_id)
-    return rows.one(f"SELECT id FROM {table} WHERE call_id = %s", key) is not None  # noqa: S608
+    known = rows.Statement(f"SELECT id FROM {table} WHERE call_id = %s", [key])  # noqa: S608
+    if connection.vendor != "postgresql":
+        return database_now(), bool(rows.together([known])[0].found)
+    time, found = rows.together([rows.Statement("SELECT clock_timestamp()"), known])
+    now: datetime = time.found[0][0]
+    return now, bool(found.found)
 
 
 def _admitted_before(asked: Asked, ways: list[Way]) -> Admitted:

@@ -9,6 +9,7 @@ or never; SQLite has one writer at a time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
@@ -17,7 +18,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
-from django.db.models import Count, F, Q, Sum
+from django.db.models import BigIntegerField, Case, F, Func, Q, QuerySet, When
 from django.db.models.functions import Coalesce
 
 from . import rows
@@ -117,23 +118,51 @@ def alone_with_ledger() -> None:
 
 def share_ledger() -> None:
     """Before lines are written: no period is opened and no digest begun until the transaction ends."""
-    if connection.vendor == "postgresql":
-        rows.first("SELECT pg_advisory_xact_lock_shared(%s)", LOCK)
+    rows.together(sharing_ledger())
 
 
-def counted_in(payee: Payee, moment: datetime) -> list[tuple[UUID, str]]:
-    """The periods that a call of this moment counts in, each with its budget's measure."""
+def sharing_ledger() -> list[rows.Statement]:
+    """The statements for that."""
+    if connection.vendor != "postgresql":
+        return []
+    return [rows.Statement("SELECT pg_advisory_xact_lock_shared(%s)", [LOCK])]
+
+
+def counting(payee: Payee, moment: datetime) -> rows.Statement:
+    """Finds the periods that a call of this moment counts in (`counted`)."""
     at = rows.prepared(BudgetPeriod, "begins_at", moment)
     nobody, user = (rows.prepared(BudgetPeriod, "subject", found) for found in (NOBODY, payee.user))
-    with connection.cursor() as cursor:
-        cursor.execute(_counted_in(), (user, nobody, at, at, *payee.scope))
-        return [(as_uuid(period), measure) for period, measure in cursor.fetchall()]
+    return rows.Statement(_counting(), [user, nobody, at, at, *payee.scope])
+
+
+def counted(answer: rows.Answer) -> list[tuple[UUID, str]]:
+    """The periods that were found, each with its budget's measure."""
+    return [(as_uuid(period), measure) for period, measure in answer.found]
 
 
 def spent(budget: Budget, subject: UUID, span: Window, *, since: int = 0, until: int | None = None) -> int:
     """What the ledger says for this window, in the budget's measure. Reads every line of it; of those with
     numbers after `since` and up to `until` alone.
     """
+    return _first([_spent(budget, subject, span, since=since, until=until)])[0]
+
+
+def all_spent(rows_of: Sequence[tuple[Budget, UUID, Window]]) -> list[int]:
+    """The same for several, with one query; none for none."""
+    return _first([_spent(*one) for one in rows_of]) if rows_of else []
+
+
+def _first(sums: Sequence[QuerySet[LedgerLine, Any]]) -> list[int]:
+    """What each of these finds, in one statement."""
+    asked = [found.query.sql_with_params() for found in sums]
+    columns = ", ".join(f"({statement})" for statement, _ in asked)
+    found = rows.first(f"SELECT {columns}", *(value for _, values in asked for value in values))
+    return [int(total or 0) for total in found or ()]
+
+
+def _spent(
+    budget: Budget, subject: UUID, span: Window, *, since: int = 0, until: int | None = None
+) -> QuerySet[LedgerLine, Any]:
     # What an index is not to be taken for looks as if none could serve it: few new lines are found by their
     # numbers, all others by their moments.
     at, number = ("moment", "id") if since else ("accounted_at", "number")
@@ -146,13 +175,14 @@ def spent(budget: Budget, subject: UUID, span: Window, *, since: int = 0, until:
         lines = lines.filter(**{f"{number}__lte": until})
     if span.ends_at is not None:
         lines = lines.filter(**{f"{at}__lt": span.ends_at})
-    if budget.measure == Budget.Measure.MONEY:
-        total = lines.aggregate(total=Sum("cost_nano"))["total"]
-    elif budget.measure == Budget.Measure.REQUESTS:
-        total = lines.aggregate(total=Count("id", filter=Q(attempt=1, line=0)))["total"]
-    else:
-        total = lines.aggregate(total=Sum(sum((F(name) for name in TOKENS[1:]), F(TOKENS[0]))))["total"]
-    return int(total or 0)
+    amounts: dict[str, Any] = {
+        Budget.Measure.MONEY: F("cost_nano"),
+        Budget.Measure.REQUESTS: Case(When(attempt=1, line=0, then=1), default=0),
+        Budget.Measure.TOKENS: sum((F(name) for name in TOKENS[1:]), F(TOKENS[0])),
+    }
+    # Not Sum: that would group.
+    total = Func(amounts[budget.measure], function="SUM", output_field=BigIntegerField())
+    return lines.order_by().values_list(total)
 
 
 def amount_of(line: LedgerLine, measure: str) -> int:
@@ -207,7 +237,7 @@ def in_force() -> str:
 
 
 @cache
-def _counted_in() -> str:
+def _counting() -> str:
     budgets, periods = (rows.quoted(model._meta.db_table) for model in (Budget, BudgetPeriod))
     return f"SELECT p.id, b.measure FROM {budgets} b JOIN {periods} p ON {in_force()} WHERE {scopes()}"  # noqa: S608
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.models import Membership, Team, User
 
-from .budget_periods import spent, window
+from .budget_periods import Window, all_spent, window
 from .clock import database_now
 from .models import NOBODY, Budget, BudgetPeriod, LimitRequest
 
@@ -95,18 +95,33 @@ def _states(wanted: Iterable[tuple[Budget, UUID]]) -> list[BudgetState]:
             ends_at__lte=now
         )
     }
-    found = [_state(budget, subject, rows.get((budget.pk, subject)), now) for budget, subject in pairs]
+    spans = {budget.pk: window(budget, now) for budget, _ in pairs}
+    # Without a row nobody has called since the period began, or since the budget was made.
+    without = [
+        (budget, subject, spans[budget.pk]) for budget, subject in pairs if (budget.pk, subject) not in rows
+    ]
+    spent = {
+        (budget.pk, subject): amount
+        for (budget, subject, _), amount in zip(without, all_spent(without), strict=True)
+    }
+    found = [
+        _state(budget, subject, rows.get((budget.pk, subject)), spans[budget.pk], spent)
+        for budget, subject in pairs
+    ]
     return sorted(found, key=lambda state: (-state.share, state.budget.name))
 
 
-def _state(budget: Budget, subject: UUID, row: BudgetPeriod | None, now: datetime) -> BudgetState:
-    """Without a row nobody has called since the period began, or since the budget was made."""
-    span = window(budget, now)
-    settled = row.settled if row is not None else spent(budget, subject, span)
+def _state(
+    budget: Budget,
+    subject: UUID,
+    row: BudgetPeriod | None,
+    span: Window,
+    spent: Mapping[tuple[UUID, UUID], int],
+) -> BudgetState:
     return BudgetState(
         budget=budget,
         subject=subject,
-        settled=settled,
+        settled=row.settled if row is not None else spent[budget.pk, subject],
         held=row.held if row is not None else 0,
         begins_at=span.begins_at,
         resets_at=span.ends_at,

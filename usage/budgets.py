@@ -108,8 +108,12 @@ def give_back(lines: Iterable[Line]) -> None:
     _move({UUID(line["period"]): (0, -line["amount"]) for line in lines})
 
 
-def settle(closed: Sequence[Hold], written: Sequence[tuple[Hold, Sequence[LedgerLine]]]) -> None:
-    """Gives back what the closed holds had taken, and counts the written lines of each hold.
+Counted = Sequence[tuple[UUID, str]]
+"""The periods that a call counts in, each with its budget's measure."""
+
+
+def settle(closed: Sequence[Hold], written: Sequence[tuple[Sequence[LedgerLine], Counted]]) -> None:
+    """Gives back what the closed holds had taken, and counts the written lines of each call.
 
     To be called after `budget_periods.share_ledger` and the lines, once in a transaction.
     """
@@ -122,13 +126,16 @@ def settle(closed: Sequence[Hold], written: Sequence[tuple[Hold, Sequence[Ledger
     for hold in closed:
         for taken in hold.budget_lines:
             move(UUID(taken["period"]), held=-taken["amount"])
-    for hold, lines in written:
-        if not lines:
-            continue
-        payee = Payee(user=hold.user, team=hold.team, project=hold.project, token=hold.token)
-        for period, measure in periods.counted_in(payee, hold.opened_at):
+    for lines, counted in written:
+        for period, measure in counted:
             move(period, settled=sum(periods.amount_of(line, measure) for line in lines))
     _move(moves)
+
+
+def counting(hold: Hold) -> rows.Statement:
+    """Finds the periods that this call counts in (`budget_periods.counted`)."""
+    payee = Payee(user=hold.user, team=hold.team, project=hold.project, token=hold.token)
+    return periods.counting(payee, hold.opened_at)
 
 
 def _matching(caller: Caller, moment: datetime) -> list[_Matching]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as midnight
@@ -40,11 +40,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """A side from which spans of days are added up: `columns` of DailyUsage tell its rows apart."""
+    """A side from which spans of days are added up: `columns` of DailyUsage tell its rows apart.
+
+    With `outcomes` it has the sums of each outcome too. `few`: its days have so few rows that a quarter is
+    read day by day.
+    """
 
     name: str
     span: str
     columns: tuple[str, ...]
+    outcomes: bool = True
+    few: bool = False
 
     def span_of(self, day: date) -> tuple[date, date]:
         """The first and last day of the span that this day is in."""
@@ -63,9 +69,18 @@ KINDS = ("token", "provider", "model", "purpose", "credential_scope")  # tokens 
 FACES = {
     face.name: face
     for face in (
-        Face("kinds", "day", KINDS),
+        Face("days", "day", (), outcomes=False, few=True),
+        Face("models", "day", ("provider", "model", "purpose", "credential_scope"), outcomes=False, few=True),
+        Face("teamuse", "day", ("team", "purpose", "credential_scope"), outcomes=False, few=True),
+        Face("kinds", "day", KINDS, few=True),
+        Face("users", "day", ("user",)),
+        Face("userkey", "day", ("user", "credential_scope"), outcomes=False),
         Face("people", "day", ("user", "token")),
+        Face("members", "day", ("user", "team"), outcomes=False),
+        Face("userfrom", "day", ("user", "provider"), outcomes=False),
         Face("teams", "day", ("team", *KINDS)),
+        Face("userfor", "day", ("user", "purpose"), outcomes=False),
+        Face("tastes", "day", ("user", "provider", "model"), outcomes=False),
         Face("months", "month", ("user", "team", *KINDS)),
         Face("weeks", "week", ("user", "team", *KINDS)),
     )
@@ -92,11 +107,15 @@ def make(face: Face, first: date, last: date) -> bool:
     with write_turn(), transaction.atomic():
         alone_with_ledger()  # lines that are being written are there when the rows are read
         digest = Digest.objects.create(face=face.name, first=first, last=last)
-    found = _rows_of(face, first, last)
-    for start in range(0, len(found), AT_ONCE):
-        with write_turn(), transaction.atomic(), connection.cursor() as cursor:
-            values = [(digest.pk, first, *row) for row in found[start : start + AT_ONCE]]
-            cursor.executemany(_insert(face), values)
+    if face.outcomes:
+        found = _rows_of(face, first, last)
+        for start in range(0, len(found), AT_ONCE):
+            with write_turn(), transaction.atomic(), connection.cursor() as cursor:
+                values = [(digest.pk, first, *row) for row in found[start : start + AT_ONCE]]
+                cursor.executemany(_insert(face), values)
+    else:
+        with write_turn(), transaction.atomic():
+            _copy(digest, face)
     building = Digest.objects.filter(pk=digest.pk, state=Digest.State.BUILDING)
     try:
         with write_turn(), transaction.atomic():
@@ -145,6 +164,8 @@ def _rows_of(face: Face, first: date, last: date) -> list[tuple[Any, ...]]:
     """What the digest of a span holds: the outcome, the face's columns as the database has them, the sums."""
     width = len(face.columns)
     whole = {row[:width]: list(map(int, row[width:])) for row in _of_days(face, first, last)}
+    if not face.outcomes:
+        return [("", *key, *amounts) for key, amounts in whole.items()]
     completed = {key: list(amounts) for key, amounts in whole.items()}
     found = [("", *key, *amounts) for key, amounts in whole.items()]
     for outcome, *row in _unfinished(face, first, last):
@@ -158,13 +179,36 @@ def _rows_of(face: Face, first: date, last: date) -> list[tuple[Any, ...]]:
 
 def _of_days(face: Face, first: date, last: date) -> list[tuple[Any, ...]]:
     """The rows of DailyUsage, added up: the face's columns, the sums."""
-    keys = rows.quoted(*face.columns)
-    sums = ", ".join(f"SUM({rows.quoted(name)})" for name in DigestRow.SUMS)
-    return _all(
-        f"SELECT {keys}, {sums} FROM {rows.quoted(DailyUsage._meta.db_table)} "  # noqa: S608
-        f"WHERE day >= %s AND day <= %s GROUP BY {keys}",
-        rows.prepared(DailyUsage, "day", first),
-        rows.prepared(DailyUsage, "day", last),
+    return _all(_adding(face, ()), *_days(first, last))
+
+
+def _adding(face: Face, before: Sequence[str]) -> str:
+    """The statement for that; its rows begin with other expressions. Its values: the first and last day."""
+    keys = [rows.quoted(name) for name in face.columns]
+    sums = [f"CAST(SUM({rows.quoted(name)}) AS bigint)" for name in DigestRow.SUMS]
+    grouped = f"GROUP BY {', '.join(keys)} ORDER BY {', '.join(keys)}" if keys else "HAVING COUNT(*) > 0"
+    return (
+        f"SELECT {', '.join([*before, *keys, *sums])} FROM {rows.quoted(DailyUsage._meta.db_table)} "  # noqa: S608
+        f"WHERE day >= %s AND day <= %s {grouped}"
+    )
+
+
+def _days(*days: date) -> list[Any]:
+    return [rows.prepared(DailyUsage, "day", day) for day in days]
+
+
+def _copy(digest: Digest, face: Face) -> None:
+    """Writes the rows of a digest without outcomes: few enough for one statement."""
+    names, constants = _columns(face)
+    marks = [
+        f"CAST(%s AS {kind})" for kind in ("bigint", "date" if connection.vendor == "postgresql" else "text")
+    ]
+    rows.run(
+        f"INSERT INTO {rows.quoted(DigestRow._meta.db_table)} "
+        f"({rows.quoted('digest_id', 'day', *constants, *names)}) "
+        + _adding(face, [*marks, *constants.values()]),
+        digest.pk,
+        *_days(digest.first, digest.first, digest.last),
     )
 
 
@@ -204,15 +248,31 @@ def _all(statement: str, *values: Any) -> list[tuple[Any, ...]]:
 
 
 def _insert(face: Face) -> str:
-    others: dict[str, Any] = dict.fromkeys(KINDS, "") | dict.fromkeys(("user", "team", "token"), NOBODY)
-    fixed = [name for name in others if name not in face.columns]
-    names = ("digest_id", "day", "outcome", *face.columns, *DigestRow.SUMS)
-    constants = [f"'{rows.prepared(DigestRow, name, others[name])}'" for name in fixed]
-    marks = ", ".join([*["%s"] * len(names), *constants])
+    names, constants = _columns(face)
+    del constants["outcome"]
+    names = ["digest_id", "day", "outcome", *names]
+    marks = ", ".join([*["%s"] * len(names), *constants.values()])
     return (
-        f"INSERT INTO {rows.quoted(DigestRow._meta.db_table)} ({rows.quoted(*names, *fixed)}) "  # noqa: S608
+        f"INSERT INTO {rows.quoted(DigestRow._meta.db_table)} ({rows.quoted(*names, *constants)}) "  # noqa: S608
         f"VALUES ({marks})"
     )
+
+
+def _columns(face: Face) -> tuple[list[str], dict[str, str]]:
+    """The columns of a digest's rows that differ from row to row, and the others, each with its SQL."""
+    others: dict[str, Any] = {"outcome": "", **dict.fromkeys(KINDS, "")}
+    others |= dict.fromkeys(("user", "team", "token"), NOBODY)
+    fixed = {
+        name: f"'{rows.prepared(DigestRow, name, value)}'{_cast(value)}"
+        for name, value in others.items()
+        if name not in face.columns
+    }
+    return [*face.columns, *DigestRow.SUMS], fixed
+
+
+def _cast(value: Any) -> str:
+    """PostgreSQL takes a literal in a SELECT for text."""
+    return "::uuid" if value == NOBODY and connection.vendor == "postgresql" else ""
 
 
 def _clean(now: datetime) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from .report_forms import Asked, Period
-from .reports import Filters, Key, Sums, sums
+from .reports import Filters, Key, Sums, groups
 from .templatetags.figures import count, tokens, usd
 
 FEW = 10  # calls, below which a percentage says nothing
@@ -100,7 +100,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The sums of a pair of days. `groups` are what each group's cost has become."""
+    """The sums of a pair of days. `groups` are what the cost of each group that is shown has become."""
 
     pair: Pair
     now: Sums
@@ -138,25 +138,27 @@ class Comparison:
         return f"{Change(now, before).words} {self.pair.text}"
 
 
-def compared(asked: Asked, filters: Filters, groups: Mapping[Key, Sums]) -> Comparison | None:
-    """A report's groups against those before. As many queries as `sums` twice, once if today is not in it.
+def compared(asked: Asked, filters: Filters, whole: Sums, shown: Mapping[Key, Sums]) -> Comparison | None:
+    """A report's sum and the groups that are shown of it against those before. As many queries as `groups`
+    twice, once if today is not in it.
 
-    Days are no groups to compare: then there are only the sums.
+    Days are no groups to compare: then there is only the sum.
     """
     days = pair(asked.name, asked.period)
     if days is None:
         return None
     by = () if "day" in asked.by else asked.by
-    now = dict(groups) if by else {(): sum(groups.values(), Sums())}
+    now = dict(shown) if by else {}
     if asked.period.end >= asked.period.today:
-        today = replace(filters, first=asked.period.today, last=asked.period.end)
-        for key, less in sums(today, by).items():
-            now[key] = now.get(key, Sums()) - less
-    before = sums(replace(filters, first=days.before[0], last=days.before[1]), by)
-    whole, whole_before = sum(now.values(), Sums()), sum(before.values(), Sums())
+        today = groups(replace(filters, first=asked.period.today, last=asked.period.end), by)
+        whole -= today.total
+        for key, less in today.of(now).items():
+            now[key] -= less
+    earlier = groups(replace(filters, first=days.before[0], last=days.before[1]), by)
+    whole_before, before = earlier.total, earlier.of(now)
     if not (whole or whole_before):
         return None
-    changes = {key: _change(found, before.get(key, Sums())) for key, found in now.items()} if by else {}
+    changes = {key: _change(found, before.get(key, Sums())) for key, found in now.items()}
     return Comparison(days, whole, whole_before, changes)
 
 

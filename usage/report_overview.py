@@ -17,7 +17,8 @@ from django.db.models import Count, Min
 from .models import DailyUsage, LedgerLine, Outcome
 from .report_changes import Comparison, earliest, of_days
 from .report_forms import Period, period
-from .reports import Filters, Key, Sums, lines, sums
+from .report_sources import Ready, unfinished
+from .reports import Filters, Key, Sums, sums
 
 LOOK_BACK = 14  # full days
 LATELY = timedelta(hours=24)
@@ -97,13 +98,15 @@ def overview(today: date, now: datetime) -> Overview:
     month, week = period("month", today), period("week", today)
     back = earliest(("month", month), ("week", week))
     begin = min(month.first, week.first, back, today - timedelta(days=LOOK_BACK))
-    by_day = {key[0]: found for key, found in sums(Filters(first=begin, last=today), ("day",)).items()}
+    ready = Ready(begin, month.end)
+    looked_at = Filters(first=begin, last=today, ready=ready)
+    by_day = {key[0]: found for key, found in sums(looked_at, ("day",)).items()}
     first_ever = DailyUsage.objects.aggregate(first=Min("day"))["first"]
     full = _full_days(today, first_ever)
     spent = {day: by_day.get(day, Sums()).cost_nano for day in full}
     ahead = forecast(month, spent, by_day.get(today, Sums()).cost_nano)
     so_far = sum(by_day.get(day, Sums()).cost_nano for day in month.days if day < today)
-    of_month = Filters(first=month.first, last=month.end)
+    of_month = Filters(first=month.first, last=month.end, ready=ready)
     of_models = sums(of_month, ("day", "model"))
     by_model: dict[Key, Sums] = {}
     for key, found in of_models.items():
@@ -173,8 +176,8 @@ def first_token(now: datetime) -> FirstToken:
 
 def faults(of: Filters) -> list[Fault]:
     """Why attempts failed, the most frequent reasons first. One query."""
-    failed = lines(replace(of, outcome=Outcome.FAILED)).filter(line=0)
-    kinds = failed.order_by().values("error").annotate(count=Count("pk")).order_by("-count", "error")
+    failed = unfinished(replace(of, outcome=Outcome.FAILED)).filter(line=0)
+    kinds = failed.order_by().values("error").annotate(count=Count("line")).order_by("-count", "error")
     return [Fault(row["error"], row["count"]) for row in kinds[:TOP]]
 
 

@@ -8,15 +8,16 @@ of which few did not complete; what completed is everything less those.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.db.models.functions import Coalesce
 
+from . import rows
 from .digests import FACES, Face
 from .models import NOBODY, DailyUsage, Digest, DigestRow, LedgerLine, Outcome
 
@@ -30,12 +31,40 @@ Run = tuple[date, date]
 """Days one after the other: the first and the last."""
 
 
+class Ready:
+    """The digests of some days, looked up once for all that a page asks of them: those of a face when it is
+    first wanted. What is outdated meanwhile keeps its rows for longer than any page takes.
+    """
+
+    def __init__(self, first: date, last: date) -> None:
+        self._first, self._last = first, last
+        self._found: dict[str, list[tuple[int, date, date]]] = {}
+
+    def within(
+        self, face: Face, others: Sequence[Face], first: date, last: date
+    ) -> list[tuple[int, date, date]]:
+        """Those of a face, by their numbers and days. The `others` will be wanted next."""
+        if face.name not in self._found:
+            names = [one.name for one in (face, *others) if one.name not in self._found]
+            self._found |= {name: [] for name in names}
+            ready = Digest.objects.filter(
+                state=Digest.State.READY,
+                face__in=names,
+                first__gte=min(first, self._first),
+                last__lte=max(last, self._last),
+            )
+            for digest in ready.order_by("first").values_list("face", "id", "first", "last"):
+                self._found[digest[0]].append(digest[1:])
+        return [one for one in self._found[face.name] if one[1] >= first and one[2] <= last]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
     """Which part of the ledger is meant: whole days from `first` to `last`, both counted. "" and None: any.
 
     `team` and `token` NOBODY: the calls without one. `model` is "provider/model", `key` whose credential
     was used (person, team, organisation …), `credential` one of them alone, which only the ledger knows.
+    `ready`: where the digests of these days, and of others that will be asked for, are known already.
     """
 
     first: date
@@ -49,6 +78,7 @@ class Filters:
     key: str = ""
     credential: UUID | None = None
     outcome: str = ""
+    ready: Ready | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_of_one(self) -> bool:
@@ -58,11 +88,20 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rows whose sums are to be added, or taken off where `sign` is -1. `kind`: whose columns they have."""
+    """Rows whose sums are to be added, or taken off where `sign` is -1.
 
-    rows: QuerySet[Any]
+    `kind`: whose columns they have. Of the ledger they are `lines`; else those of a `table` that a condition
+    finds, `where` with its `values`. `grain`: what tells the rows of a day apart beside what the filters
+    narrow, where that is known.
+    """
+
     kind: Literal["digests", "days", "lines"]
+    lines: QuerySet[LedgerLine] | None = None
     sign: int = 1
+    table: type[Model] = DailyUsage
+    where: str = ""
+    values: tuple[Any, ...] = ()
+    grain: frozenset[str] | None = None
 
 
 def sources(
@@ -76,36 +115,57 @@ def sources(
     there may be digests. `people`: of these few alone.
     """
     if filters.credential is not None:
-        return [Source(lines(filters), "lines")]
+        its = lines(filters)
+        return [Source("lines", its if people is None else its.filter(user__in=people))]
     wanted = narrowed(filters, "model")
     needed = {*columns, *wanted} - {"day"}
-    digests, runs = _parts(filters, needed, by_day=by_day, of_few=filters.is_of_one or people is not None)
-    found = _sources(filters, wanted, digests, runs)
-    if people is None:
-        return found
-    return [replace(source, rows=source.rows.filter(user__in=people)) for source in found]
-
-
-def _sources(filters: Filters, wanted: dict[str, Any], digests: list[int], runs: list[Run]) -> list[Source]:
+    few = filters.is_of_one or (people is not None and not by_day)
+    read = _parts(filters, needed, by_day=by_day, of_few=few)
+    where = [(f"{rows.quoted(name)} = %s", [_prepared(name, value)]) for name, value in wanted.items()]
+    if people is not None:
+        where.append(
+            (f"{rows.quoted('user')} IN ({_marks(people)})", [_prepared("user", one) for one in people])
+        )
     found: list[Source] = []
-    completed = filters.outcome == Outcome.COMPLETED
-    if digests:
-        rows = DigestRow.objects.filter(digest__in=digests, **wanted)
-        found.append(Source(rows.filter(outcome=filters.outcome), "digests"))
-    if runs and filters.outcome in ("", Outcome.COMPLETED):
-        found.append(Source(_days(runs).filter(**wanted), "days"))
+    if read.digests:
+        ids = ", ".join(str(int(one)) for one in read.digests)
+        conditions = [(f"digest_id IN ({ids}) AND outcome = %s", [str(filters.outcome)]), *where]
+        grain = read.grain - set(wanted) if read.grain is not None else None
+        found.append(_stored("digests", DigestRow, conditions, grain))
+    if read.runs and filters.outcome in ("", Outcome.COMPLETED):
+        found.append(_stored("days", DailyUsage, [_of_days(read.runs), *where], None))
     if filters.outcome:
+        completed = filters.outcome == Outcome.COMPLETED
         ways, sign = (UNFINISHED, -1) if completed else ([filters.outcome], 1)
-        found += [
-            Source(unfinished(replace(filters, first=first, last=last), ways), "lines", sign)
-            for first, last in runs
-        ]
+        for first, last in read.runs:
+            some = unfinished(replace(filters, first=first, last=last), ways)
+            found.append(Source("lines", some if people is None else some.filter(user__in=people), sign))
     return found
+
+
+def _stored(
+    kind: Literal["digests", "days"],
+    table: type[Model],
+    conditions: Sequence[tuple[str, Sequence[Any]]],
+    grain: frozenset[str] | None,
+) -> Source:
+    where = " AND ".join(condition for condition, _ in conditions)
+    values = tuple(value for _, some in conditions for value in some)
+    return Source(kind, table=table, where=where, values=values, grain=grain)
+
+
+def _prepared(column: str, value: Any) -> Any:
+    return rows.prepared(DailyUsage, column, value)
+
+
+def _marks(values: Collection[Any]) -> str:
+    return ", ".join(["%s"] * len(values)) or "NULL"
 
 
 def days(filters: Filters) -> QuerySet[DailyUsage]:
     """The daily rows of the filters, whatever their outcome."""
-    return _days([(filters.first, filters.last)]).filter(**narrowed(filters, "model"))
+    found = DailyUsage.objects.filter(day__range=(filters.first, filters.last))
+    return found.filter(**narrowed(filters, "model"))
 
 
 def lines(filters: Filters) -> QuerySet[LedgerLine]:
@@ -154,32 +214,40 @@ def of_nobody(wanted: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _parts(filters: Filters, needed: set[str], *, by_day: bool, of_few: bool) -> tuple[list[int], list[Run]]:
-    """The digests to read, none of whose days is in two of them, and the days that are in none."""
-    faces = [] if of_few and not filters.outcome else _faces(needed, by_day=by_day)
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The digests to read, none of whose days is in two of them, and the days that are in none. `grain`: the
+    columns of the digests, where all are of one face of days.
+    """
+
+    digests: list[int]
+    runs: list[Run]
+    grain: frozenset[str] | None = None
+
+
+def _parts(filters: Filters, needed: set[str], *, by_day: bool, of_few: bool) -> _Read:
+    faces = [] if of_few and not filters.outcome else _faces(needed, by_day=by_day, outcome=filters.outcome)
     left = {filters.first + place * ONE_DAY for place in range((filters.last - filters.first).days + 1)}
     taken = []
     if faces and len(left) > 1:
-        ready = Digest.objects.filter(
-            state=Digest.State.READY,
-            face__in=[face.name for face in faces],
-            first__gte=filters.first,
-            last__lte=filters.last,
-        ).values_list("id", "face", "first", "last")
-        order = [face.name for face in faces]
-        for digest, _, first, last in sorted(ready, key=lambda row: (order.index(row[1]), row[2])):
-            its = {first + place * ONE_DAY for place in range((last - first).days + 1)}
-            if its <= left:
-                left -= its
-                taken.append(digest)
-    return taken, _runs(sorted(left))
+        ready = filters.ready or Ready(filters.first, filters.last)
+        for place, face in enumerate(faces):
+            for digest, first, last in ready.within(face, faces[place:], filters.first, filters.last):
+                its = {first + place * ONE_DAY for place in range((last - first).days + 1)}
+                if its <= left:
+                    left -= its
+                    taken.append(digest)
+    grain = frozenset(faces[0].columns) if len(faces) == 1 else None
+    return _Read(taken, _runs(sorted(left)), grain)
 
 
-def _faces(needed: set[str], *, by_day: bool) -> list[Face]:
-    """The faces that know these columns, the ones with the fewest rows for a long time first."""
-    knowing = [face for face in FACES.values() if needed <= set(face.columns)]
+def _faces(needed: set[str], *, by_day: bool, outcome: str) -> list[Face]:
+    """The faces that know what is asked, the ones with the fewest rows for a long time first."""
+    knowing = [
+        face for face in FACES.values() if needed <= set(face.columns) and (face.outcomes or not outcome)
+    ]
     of_days = [face for face in knowing if face.span == "day"][:1]
-    if by_day or of_days == [FACES["kinds"]]:
+    if by_day or (of_days and of_days[0].few):
         return of_days
     return [face for face in knowing if face.span != "day"] + of_days
 
@@ -194,11 +262,11 @@ def _runs(found: Sequence[date]) -> list[Run]:
     return runs
 
 
-def _days(runs: Sequence[Run]) -> QuerySet[DailyUsage]:
+def _of_days(runs: Sequence[Run]) -> tuple[str, list[Any]]:
     if len(runs) == 1:
-        return DailyUsage.objects.filter(day__range=runs[0])
+        return "day >= %s AND day <= %s", [_prepared("day", day) for day in runs[0]]
     each = [first + place * ONE_DAY for first, last in runs for place in range((last - first).days + 1)]
-    return DailyUsage.objects.filter(day__in=each)
+    return f"day IN ({_marks(each)})", [_prepared("day", day) for day in each]
 
 
 def _between(filters: Filters) -> QuerySet[LedgerLine]:

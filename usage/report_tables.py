@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from .report_chart import Chart, Layer, chart
 from .report_chart import leading as leading_layers
 from .report_forms import Asked, narrowing
 from .report_names import HEADINGS, OUTCOMES, Name, Names, plain_name
-from .reports import Filters, Key, Sums, costs_by_day, leading, sums, values
+from .reports import Filters, Groups, Key, Sums, costs_by_day, groups, leading, sums, values
 
 COLUMNS = (
     ("calls", "Calls"),
@@ -42,20 +42,17 @@ class Row:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """The groups, sorted: `count` of them, of which `rows` are all or the first. Those that are not `shown`
-    are added up in `rest`: together they are `total`. `stack` has the sums by the grouping that is not the
-    day, where `rows` are not all.
+    are added up in `rest`: together they are `total`.
+
+    For the chart: `costs` by the grouping that is not the day, and the `names` of the dearest of them.
     """
 
     by: tuple[str, ...]
     rows: list[Row]
     total: Sums
     count: int
-    stack: Mapping[Key, Sums] | None = None
-
-    @property
-    def groups(self) -> dict[Key, Sums]:
-        """The sums of every row; one of everything where `rows` are not all."""
-        return {row.key: row.sums for row in self.rows} if self.stack is None else {(): self.total}
+    costs: Mapping[Any, int] = field(default_factory=dict)
+    names: Mapping[Any, Name] = field(default_factory=dict)
 
     @property
     def headings(self) -> list[str]:
@@ -92,20 +89,30 @@ class Choice:
 
 def table(asked: Asked, filters: Filters) -> Table:
     """Every group that the address asks for, for a file. Few queries, and at most three for names."""
-    groups = sums(filters, asked.by)
-    rows = _sorted(_rows(asked.by, groups), asked.sort)
-    return Table(by=asked.by, rows=rows, total=sum(groups.values(), Sums()), count=len(rows))
+    found = groups(filters, asked.by)
+    rows = _sorted(_rows(asked.by, dict(found.items())), asked.sort)
+    return Table(by=asked.by, rows=rows, total=found.total, count=len(rows))
 
 
 def page_table(asked: Asked, filters: Filters) -> Table:
-    """The same for a page: where there is a group for each day and something else, the first ones alone."""
-    other = layer(asked)
-    if "day" not in asked.by or not other:
-        return table(asked, filters)
-    stack = sums(filters, (other,))
-    groups, count = _first(asked, filters, stack)
-    rows = _sorted(_rows(asked.by, groups), asked.sort)[:SHOWN]
-    return Table(by=asked.by, rows=rows, total=sum(stack.values(), Sums()), count=count, stack=stack)
+    """The same for a page, with the first groups alone. Of the others no more is read than their sum needs,
+    and of those by day and something else not even that.
+    """
+    stacked = layer(asked)
+    if "day" in asked.by and stacked:
+        stack = groups(filters, (stacked,))
+        found, count = _first(asked, filters, stack)
+        costs = stack.costs(0)
+    else:
+        stack = groups(filters, asked.by)
+        count = len(stack)
+        found = dict(stack.items()) if asked.sort == "name" else stack.first(asked.sort, SHOWN)
+        costs = stack.costs(asked.by.index(stacked)) if stacked else {}
+    top = leading_layers(costs)
+    names = _names(asked.by, found, stacked, top)
+    rows = _sorted(_named(asked.by, found, names), asked.sort)[:SHOWN]
+    known = {value: names.name(stacked, value) for value in top}
+    return Table(by=asked.by, rows=rows, total=stack.total, count=count, costs=costs, names=known)
 
 
 def drawn(asked: Asked, filters: Filters, table: Table) -> Chart | None:
@@ -113,20 +120,13 @@ def drawn(asked: Asked, filters: Filters, table: Table) -> Chart | None:
     stacked = layer(asked)
     if not stacked:
         return chart(asked.period, [Layer("Cost", {row.key[0]: row.sums.cost_nano for row in table.rows})])
-    at = table.by.index(stacked) if table.stack is None else 0
-    costs: dict[Any, int] = {}
-    for key, found in (table.groups if table.stack is None else table.stack).items():
-        costs[key[at]] = costs.get(key[at], 0) + found.cost_nano
-    top = leading_layers(costs)
-    if table.stack is None:
-        texts = {row.key[at]: row.names[at].text for row in table.rows}
-    else:
-        names = Names.of((stacked,), [(value,) for value in top])
-        texts = {value: names.name(stacked, value).text for value in top}
+    top = leading_layers(table.costs)
     amounts: list[dict[date, int]] = [{} for _ in range(len(top) + 1)]
     for (day, place), cost in costs_by_day(filters, stacked, top).items():
         amounts[place][day] = cost
-    return chart(asked.period, _layers(stacked, costs, top, amounts, texts.__getitem__))
+    return chart(
+        asked.period, _layers(stacked, table.costs, top, amounts, lambda value: table.names[value].text)
+    )
 
 
 def layers_of(groups: Mapping[Key, Sums], grouping: str, names: Callable[[Any], str]) -> list[Layer]:
@@ -179,9 +179,14 @@ def choices(asked: Asked, filters: Filters) -> list[Choice]:
         "outcome": {str(value): str(label) for value, label in OUTCOMES.items()},
     }
     if "person" in asked.can:
-        people = User.objects.only("email", "display_name", "is_active")
-        options["person"] = {str(person.pk): person.display for person in people}
-        options["team"] = _without("team") | {str(team.pk): team.name for team in Team.objects.only("name")}
+        people = User.objects.values_list("pk", "email", "display_name")
+        options["person"] = {
+            str(pk): name or email.partition("@")[0]  # as User.display
+            for pk, email, name in people
+        }
+        options["team"] = _without("team") | {
+            str(pk): name for pk, name in Team.objects.values_list("pk", "name")
+        }
     tokens = {row[4] for row in found} - {NOBODY}
     if "token" in asked.can and tokens:
         names = Names(tokens=tokens)
@@ -217,7 +222,7 @@ def _without(name: str) -> dict[str, str]:
     return {str(NOBODY): {"team": "No team", "token": "No token"}[name]}
 
 
-def _first(asked: Asked, filters: Filters, stack: Mapping[Key, Sums]) -> tuple[dict[Key, Sums], int]:
+def _first(asked: Asked, filters: Filters, stack: Groups) -> tuple[dict[Key, Sums], int]:
     """Of the groups by day and one thing more: at least those that come first, and how many there are."""
     most = leading(filters, asked.by, "first" if asked.sort == "name" else asked.sort, SHOWN)
     if asked.sort != "name" or most.count <= SHOWN:
@@ -227,35 +232,48 @@ def _first(asked: Asked, filters: Filters, stack: Mapping[Key, Sums]) -> tuple[d
         return sums(replace(filters, last=until), asked.by), most.count
     if asked.by[0] != "person":
         return sums(filters, asked.by), most.count
-    people = [row.key[0] for row in _sorted(_rows(("person",), stack), "name")]
-    groups: dict[Key, Sums] = {}
+    people = [row.key[0] for row in _sorted(_rows(("person",), dict(stack.items())), "name")]
+    found: dict[Key, Sums] = {}
     for count in (5, 20, SHOWN):  # of each there is one day at least
-        groups = sums(filters, asked.by, people=people[:count])
-        if len(groups) >= SHOWN:
+        found = sums(filters, asked.by, people=people[:count])
+        if len(found) >= SHOWN:
             break
-    return groups, most.count
+    return found, most.count
 
 
-def _rows(by: tuple[str, ...], groups: Mapping[Key, Sums]) -> list[Row]:
-    names = Names.of(by, groups)
+def _rows(by: tuple[str, ...], found: Mapping[Key, Sums]) -> list[Row]:
+    return _named(by, found, Names.of(by, found))
+
+
+def _names(by: tuple[str, ...], found: Iterable[Key], stacked: str, top: Sequence[Any]) -> Names:
+    """Those of some groups, and of the chart's layers."""
+    wanted = {name: {key[at] for key in found} for at, name in enumerate(by)}
+    if stacked:
+        wanted[stacked] |= set(top)
+    return Names(
+        people=wanted.get("person", ()), teams=wanted.get("team", ()), tokens=wanted.get("token", ())
+    )
+
+
+def _named(by: tuple[str, ...], found: Mapping[Key, Sums], names: Names) -> list[Row]:
     known = [
-        {value: names.name(name, value) for value in {key[at] for key in groups}}
-        for at, name in enumerate(by)
+        {value: names.name(name, value) for value in {key[at] for key in found}} for at, name in enumerate(by)
     ]
     return [
-        Row(key, tuple([name[value] for name, value in zip(known, key, strict=True)]), found)
-        for key, found in groups.items()
+        Row(key, tuple([name[value] for name, value in zip(known, key, strict=True)]), amounts)
+        for key, amounts in found.items()
     ]
 
 
 def _sorted(rows: list[Row], sort: str) -> list[Row]:
-    def name(row: Row) -> tuple[Any, ...]:
-        return tuple(
-            (str(value) if isinstance(value, date) else text.text.casefold(), str(value))
-            for text, value in zip(row.names, row.key, strict=True)
-        )
-
-    rows = sorted(rows, key=name)
+    places: dict[tuple[int, Any], tuple[str, str]] = {}  # of each value, for few have many rows
+    for row in rows:
+        for one in enumerate(row.key):
+            if one not in places:
+                at, value = one
+                text = str(value) if isinstance(value, date) else row.names[at].text.casefold()
+                places[one] = text, str(value)
+    rows = sorted(rows, key=lambda row: [places[one] for one in enumerate(row.key)])
     if sort == "name":
         return rows
     column = {"cost": "cost_nano", "input": "prompt"}.get(sort, sort)

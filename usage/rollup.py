@@ -4,7 +4,7 @@ else. What is summed up of older days beside it (digests) is outdated by a line 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 from functools import cache
 from typing import Any
@@ -20,16 +20,31 @@ LATELY = timedelta(days=2)
 Key = tuple[Any, ...]
 
 
-def add(lines: Iterable[LedgerLine]) -> None:
-    """Adds new lines to their days, in the order of their keys, so that two writers cannot deadlock."""
-    lines, sums = list(lines), dict[Key, dict[str, int]]()
+def add(lines: Sequence[LedgerLine]) -> None:
+    """Adds new lines to their days."""
+    rows.together(adding(lines))
+    outdate_late(lines)
+
+
+def adding(lines: Iterable[LedgerLine]) -> list[rows.Statement]:
+    """The statements for that, in the order of the days' keys, so that two writers cannot deadlock. After
+    them `outdate_late` is to be called.
+    """
+    sums = dict[Key, dict[str, int]]()
     for line in lines:
         row = sums.setdefault(key_of(line), dict.fromkeys(DailyUsage.SUMS, 0))
         for name, amount in amounts_of(line).items():
             row[name] += amount
-    for key in sorted(sums, key=str):
-        day = DailyUsage(**dict(zip(DailyUsage.KEY, key, strict=True)), **sums[key])
-        rows.insert(day, otherwise=_added())
+    return [
+        rows.inserting(
+            DailyUsage(**dict(zip(DailyUsage.KEY, key, strict=True)), **sums[key]), otherwise=_added()
+        )
+        for key in sorted(sums, key=str)
+    ]
+
+
+def outdate_late(lines: Iterable[LedgerLine]) -> None:
+    """Outdates the digests of days to which lines came when those may have been made."""
     outdate({line.day for line in lines if line.day < organisation_day(line.written_at) - LATELY})
 
 

@@ -6,16 +6,62 @@ same on SQLite and PostgreSQL; values are prepared by the models' own fields.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, models
 
 
+class Statement(NamedTuple):
+    """Its values must be `prepared`."""
+
+    text: str
+    values: Sequence[Any] = ()
+
+
+class Answer(NamedTuple):
+    """How many rows a statement changed, and those that it found."""
+
+    changed: int
+    found: list[tuple[Any, ...]]
+
+
 def insert(row: models.Model, *, otherwise: str = "") -> bool:
     """Inserts the row; says whether it did. `otherwise` is an ON CONFLICT clause, never from outside."""
+    statement = inserting(row, otherwise=otherwise)
+    return run(statement.text, *statement.values) == 1
+
+
+def inserting(row: models.Model, *, otherwise: str = "") -> Statement:
+    """The statement for that."""
     model = type(row)
-    return run(f"{_insert(model)} {otherwise}", *(_value(field, row) for field in _fields(model))) == 1
+    return Statement(f"{_insert(model)} {otherwise}", [_value(field, row) for field in _fields(model)])
+
+
+def together(statements: Sequence[Statement]) -> list[Answer]:
+    """Runs statements in their order, each as it would run alone. PostgreSQL gets them in one message, so
+    that all of them cost the way there and back once. What one of them raises ends the transaction.
+    """
+    if not statements:
+        return []
+    if connection.vendor != "postgresql" or getattr(connection.features, "uses_server_side_binding", False):
+        return [_answer_to(one) for one in statements]
+    answers = []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "; ".join(one.text for one in statements), [value for one in statements for value in one.values]
+        )
+        for _ in statements:
+            answers.append(Answer(cursor.rowcount, cursor.fetchall() if cursor.description else []))
+            cursor.nextset()
+    return answers
+
+
+def _answer_to(statement: Statement) -> Answer:
+    with connection.cursor() as cursor:
+        cursor.execute(statement.text, statement.values)
+        return Answer(cursor.rowcount, cursor.fetchall() if cursor.description else [])
 
 
 def run(statement: str, *values: Any) -> int:

@@ -16,13 +16,13 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from providers.types import Usage
 
 from . import budgets, rollup, rows
 from .attempts import Attempt
-from .budget_periods import share_ledger
+from .budget_periods import counted, sharing_ledger
 from .clock import database_now, organisation_day
 from .models import Hold, LedgerLine, Outcome, Payer, Source, estimated_attempts
 from .pricing import Tariff, cost_nano
@@ -49,12 +49,13 @@ def settle(hold: Hold, attempts: Sequence[Attempt]) -> Settlement:
 
     Safe to run again: the second run finds nothing that it knows better.
     """
-    with transaction.atomic():
-        now = database_now()
-        if _close(hold, now):
-            lines = [_line(hold, attempt, now) for attempt in attempts]
+    with transaction.atomic(savepoint=False):  # there is nothing that a caller could save of half of it
+        closed_at = _close(hold)
+        if closed_at is not None:
+            lines = [_line(hold, attempt, closed_at) for attempt in attempts]
             _write([hold], [(hold, lines)])
             return _settlement(lines)
+        now = database_now()
         Hold.objects.select_for_update().get(pk=hold.pk)  # later settlers queue here
         before = list(LedgerLine.objects.filter(call_id=hold.call_id).order_by("id"))
         better = _better(hold, attempts, before, now)
@@ -97,41 +98,57 @@ def sweep_some(moment: datetime) -> int | None:
     expired = Hold.objects.filter(state=Hold.State.OPEN, renewed_until__lt=moment)
     found = list(expired.order_by("renewed_until")[:SWEEP_AT_ONCE])
     with transaction.atomic():
-        closed_at = database_now()
         ours = [
-            hold
+            (hold, closed_at)
             for hold in sorted(found, key=lambda hold: hold.pk)
-            if _close(hold, closed_at, expired_before=moment)
+            if (closed_at := _close(hold, expired_before=moment)) is not None
         ]
         _write(
-            ours,
-            [(hold, [_line(hold, lost, closed_at) for lost in _lost_attempts(hold, None)]) for hold in ours],
+            [hold for hold, _ in ours],
+            [
+                (hold, [_line(hold, lost, closed_at) for lost in _lost_attempts(hold, None)])
+                for hold, closed_at in ours
+            ],
         )
     return len(ours) if found else None
 
 
-def _close(hold: Hold, now: datetime, *, expired_before: datetime | None = None) -> bool:
-    """Whether it is we who close it."""
-    key, moment = rows.prepared(Hold, "id", hold.pk), rows.prepared(Hold, "closed_at", now)
+def _close(hold: Hold, *, expired_before: datetime | None = None) -> datetime | None:
+    """When we have closed it, by the database's time; None where it is not we who did."""
+    of_database = connection.vendor == "postgresql"
+    now = None if of_database else database_now()
+    values = [] if now is None else [rows.prepared(Hold, "closed_at", now)]
     statement = (
-        f"UPDATE {rows.quoted(Hold._meta.db_table)} SET state = 'closed', closed_at = %s WHERE id = %s "  # noqa: S608
+        f"UPDATE {rows.quoted(Hold._meta.db_table)} SET state = 'closed', "  # noqa: S608
+        f"closed_at = {'clock_timestamp()' if of_database else '%s'} WHERE id = %s AND state = 'open'"
     )
-    if expired_before is None:
-        return rows.run(f"{statement} AND state = 'open'", moment, key) == 1
-    limit = rows.prepared(Hold, "renewed_until", expired_before)
-    return rows.run(f"{statement} AND state = 'open' AND renewed_until < %s", moment, key, limit) == 1
+    values.append(rows.prepared(Hold, "id", hold.pk))
+    if expired_before is not None:
+        statement += " AND renewed_until < %s"
+        values.append(rows.prepared(Hold, "renewed_until", expired_before))
+    if now is not None:
+        return now if rows.run(statement, *values) == 1 else None
+    closed = rows.first(f"{statement} RETURNING closed_at", *values)
+    return closed[0] if closed else None
 
 
 def _write(closed: Sequence[Hold], written: Sequence[tuple[Hold, Sequence[LedgerLine]]]) -> None:
     """Writes the lines of each hold and moves what counts them: once in a transaction, for each counter locks
     its rows in an order that all transactions share.
     """
-    share_ledger()
     lines = [line for _, mine in written for line in mine]
-    for line in lines:
-        rows.insert(line)
-    rollup.add(lines)
-    budgets.settle(closed, written)
+    paid = [(hold, mine) for hold, mine in written if mine]
+    answers = rows.together(
+        [
+            *sharing_ledger(),
+            *map(rows.inserting, lines),
+            *rollup.adding(lines),
+            *(budgets.counting(hold) for hold, _ in paid),
+        ]
+    )
+    rollup.outdate_late(lines)
+    periods = [counted(answer) for answer in answers[len(answers) - len(paid) :]]
+    budgets.settle(closed, [(mine, found) for (_, mine), found in zip(paid, periods, strict=True)])
 
 
 def _lost_attempts(hold: Hold, seen: Usage | None) -> list[Attempt]:

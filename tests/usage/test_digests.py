@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,9 @@ from django.test.utils import CaptureQueriesContext
 
 from usage import digests
 from usage.clock import database_now
-from usage.models import Digest, DigestRow
-from usage.reports import Filters, Sums, sums, total
+from usage.digests import FACES
+from usage.models import NOBODY, Digest, DigestRow
+from usage.reports import Filters, Sums, leading, sums, total
 
 from .spent import NOON, id_of, spent
 
@@ -46,6 +48,43 @@ def test_a_month_that_is_over_is_read_from_its_digest_alone() -> None:
     assert "usage_ledgerline" not in statements
 
 
+def test_digests_of_several_days_are_one_group_where_filters_narrow_all_that_tells_their_rows_apart() -> None:
+    a_march()
+    made()
+    filters = replace(MARCH, purpose="chat", key="environment")
+    found = sums(filters, ("team", "purpose"))
+    assert [one.cost_nano for one in found.values()] == [31 * 10**9]
+    assert total(filters).cost_nano == 31 * 10**9
+
+
+@pytest.mark.parametrize("grouping", ["person", "team", "provider", "model", "purpose", "key"])
+@pytest.mark.parametrize(
+    "narrowed",
+    [
+        {},
+        {"team": NOBODY},
+        {"token": NOBODY},
+        {"provider": "anthropic"},
+        {"model": "anthropic/claude-sonnet-5-5"},
+        {"purpose": "chat"},
+        {"key": "environment"},
+        {"outcome": "failed"},
+        {"outcome": "completed"},
+    ],
+)
+def test_a_filter_by_day_finds_the_same_with_digests_as_without(
+    grouping: str, narrowed: dict[str, Any]
+) -> None:
+    a_march()
+    spent(date(2026, 3, 4), 7, user=id_of(1), team=id_of(11), token=id_of(21), purpose="title")
+    spent(date(2026, 3, 4), 9, user=id_of(1), provider="openai", model_asked="gpt-6-sol")
+    spent(date(2026, 3, 4), 11, user=id_of(1), credential_scope="person")
+    filters, by = replace(MARCH, **narrowed), (grouping, "day")
+    before = sums(filters, by), leading(filters, by, "cost", 5)
+    made()
+    assert (sums(filters, by), leading(filters, by, "cost", 5)) == before
+
+
 def test_days_of_late_are_never_digested() -> None:
     for back in range(6):
         spent(LATER.date() - timedelta(days=back), 5)
@@ -59,8 +98,9 @@ def test_a_line_that_comes_late_is_counted_at_once_and_digested_again() -> None:
     with transaction.atomic():
         spent(date(2026, 3, 7), 5, written_at=LATER)
     assert total(MARCH).cost_nano == 31 * 10**9 + 5
-    assert Digest.objects.filter(state="outdated").count() == 5  # of that day, its week and its month
-    assert made() == 5
+    # Those of that day, its week and its month.
+    assert Digest.objects.filter(state="outdated").count() == len(FACES)
+    assert made() == len(FACES)
     assert total(MARCH).cost_nano == 31 * 10**9 + 5
     digests.make_missing(database_now() + timedelta(hours=2), worth=10**9)
     assert not Digest.objects.exclude(state="ready").exists()

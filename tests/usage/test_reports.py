@@ -17,7 +17,7 @@ from usage import digests, report_rows
 from usage.models import NOBODY, LedgerLine, Outcome, Source
 from usage.report_rows import NoSuchPlace
 from usage.report_search import parts
-from usage.reports import GROUPINGS, Filters, costs_by_day, leading, lines, sums, total
+from usage.reports import GROUPINGS, Filters, costs_by_day, groups, leading, lines, sums, total
 
 from .spent import NOON, figures, id_of, spent
 
@@ -156,6 +156,18 @@ def test_sums_are_those_of_the_lines(
             key: amounts for key, amounts in counted.items() if key not in empty
         }
         assert asdict(total(filters)) == figures(meant)
+        unread = groups(filters, tuple(by))
+        assert (asdict(unread.total), len(unread)) == (figures(meant), len(found))
+        assert {key: asdict(one) for key, one in unread.of(list(found)[:2]).items()} == {
+            key: found[key] for key in list(found)[:2]
+        }
+        first = sorted((one["output"] for one in found.values()), reverse=True)[:2]
+        assert sorted((one.output for one in unread.first("output", 2).values()), reverse=True)[:2] == first
+        for at in range(len(by)):
+            costs: dict[Any, int] = {}
+            for key, one in found.items():
+                costs[key[at]] = costs.get(key[at], 0) + one["cost_nano"]
+            assert unread.costs(at) == costs
         most = leading(filters, tuple(by), "cost", 3)
         assert most.count == len(found)
         assert [one.cost_nano for one in most.groups.values()] == sorted(

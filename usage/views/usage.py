@@ -6,6 +6,7 @@ Every figure opens the ledger's lines that it stands for: `calls` with the figur
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any, cast
 from uuid import UUID
@@ -34,6 +35,7 @@ from ..models import LedgerLine
 from ..report_chart import chart
 from ..report_forms import LONGEST, LONGEST_PAGE, PERIODS, Asked, Period, ReportForm, period
 from ..report_names import HEADINGS, Names, model_name
+from ..report_sources import Ready
 from ..reports import Filters, Sums, sums, total
 
 OWN = ("team", "token", "model", "purpose")  # what a person may filter and group their own usage by
@@ -161,7 +163,8 @@ def _report(
     if form.is_valid():
         overrides.known()
         asked = form.asked()
-        filters = _filters(asked, fixed)
+        since = report_changes.earliest((asked.name, asked.period))
+        filters = replace(_filters(asked, fixed), ready=Ready(since, asked.period.end))
         table = report_tables.page_table(asked, filters)
         layer = HEADINGS.get(report_tables.layer(asked), "")
         title = f"Cost per day{f' by {layer.lower()}' if layer else ''}"
@@ -169,7 +172,9 @@ def _report(
             "asked": asked,
             "table": table,
             "table_title": f"By {' and '.join(table.headings).lower()}",
-            "change": report_changes.compared(asked, filters, table.groups),
+            "change": report_changes.compared(
+                asked, filters, table.total, {row.key: row.sums for row in table.shown}
+            ),
             "chart": report_tables.drawn(asked, filters, table),
             "chart_title": title,
             "choices": report_tables.choices(asked, filters),
