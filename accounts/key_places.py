@@ -20,6 +20,7 @@ from accounts.key_owners import Owner
 from accounts.models import Credential, LoginAttempt, Organisation, Team, User
 from accounts.models.attempt import LoginAttemptQuerySet
 from accounts.models.credential import CredentialQuerySet, Scope
+from accounts.rights import person_of
 
 P = ParamSpec("P")
 ORGANISATION = "organisation"  # the owner in forms and addresses; teams stand there by their ids
@@ -130,7 +131,7 @@ def placed(view: View[P]) -> Callable[..., HttpResponseBase]:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, place: str, **kwargs: Any) -> HttpResponseBase:
         here = PLACES[place]
-        if not here.is_open_to(cast(User, request.user)):
+        if not here.is_open_to(person_of(request)):
             raise Http404
         return view(request, here, *args, **kwargs)
 

@@ -18,12 +18,17 @@ P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
+def person_of(request: HttpRequest) -> User:
+    """Who asks, in views behind the sign-in."""
+    return cast(User, request.user)
+
+
 def admins_only(view: View[P]) -> View[P]:
     """For owners and admins. Strangers are asked to sign in; for members the page does not exist."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if not cast(User, request.user).is_admin:
+        if not person_of(request).is_admin:
             raise Http404
         return view(request, *args, **kwargs)
 
@@ -35,7 +40,7 @@ def owners_only(view: View[P]) -> View[P]:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        person = cast(User, request.user)
+        person = person_of(request)
         if not person.is_admin or person.role != User.Role.OWNER:
             raise Http404
         return view(request, *args, **kwargs)
@@ -48,7 +53,7 @@ def managers_too(view: View[P]) -> View[P]:
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        person = cast(User, request.user)
+        person = person_of(request)
         if not person.is_admin and not Team.objects.managed_by(person).exists():
             raise Http404
         return view(request, *args, **kwargs)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -14,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import audit_retention, audit_view
 from accounts.audit_view import AuditForm
 from accounts.models import User
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 
 HERE = "audit"
 
@@ -67,7 +65,7 @@ def keep(request: HttpRequest) -> HttpResponse:
     """For how long events are kept."""
     form = KeepForm(request.POST)
     if form.is_valid():
-        audit_retention.keep(by=cast(User, request.user), days=form.cleaned_data["days"])
+        audit_retention.keep(by=person_of(request), days=form.cleaned_data["days"])
         messages.success(request, "Saved. What is too old goes with the next night.")
     else:
         messages.error(request, "Choose one of the spans.")

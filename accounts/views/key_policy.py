@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -12,8 +10,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import key_policy
 from accounts.key_policy import KeyPolicy
 from accounts.key_settings import ORDERS, WHO, PolicyForm
-from accounts.models import User
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -21,7 +18,7 @@ from accounts.rights import admins_only, manage_page
 def policy(request: HttpRequest) -> HttpResponse:
     form = PolicyForm(request.POST if request.method == "POST" else None, policy=KeyPolicy.current())
     if form.is_bound and form.is_valid():
-        if key_policy.change(policy=form.policy(), by=cast(User, request.user)):
+        if key_policy.change(policy=form.policy(), by=person_of(request)):
             messages.success(request, "Saved. It holds from the next call on.")
         return redirect("accounts:keys")
     context = {"form": form, "who": WHO, "orders": ORDERS}

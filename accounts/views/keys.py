@@ -21,7 +21,7 @@ from accounts.key_places import Place, placed
 from accounts.key_policy import KeyPolicy
 from accounts.key_settings import SettingsForm
 from accounts.models import Credential, User
-from accounts.rights import manage_page
+from accounts.rights import manage_page, person_of
 from providers import registry
 from providers.access import Access, AccessKind
 from providers.errors import ProviderError
@@ -34,7 +34,7 @@ TOO_MANY = "Too many tries. Wait a quarter of an hour, then try again."
 @placed
 def keys(request: HttpRequest, place: Place) -> HttpResponse:
     """All credentials of the place; in the address `owner`, to see those of one owner."""
-    person = cast(User, request.user)
+    person = person_of(request)
     owners = place.owners(person)
     wanted = request.GET.get("owner", "")
     rows = place.rows(person).select_related("team")
@@ -99,7 +99,7 @@ def change(request: HttpRequest, place: Place, id: UUID) -> HttpResponse:
     credential = _credential(request, place, id)
     form = SettingsForm(request.POST if request.method == "POST" else None, credential=credential)
     if form.is_bound and form.is_valid():
-        person = cast(User, request.user)
+        person = person_of(request)
         if key_actions.change(credential=credential, settings=form.settings(), by=person):
             messages.success(request, "Saved. It holds from the next call on.")
         return redirect(place.urls["list"])
@@ -117,7 +117,7 @@ def revoke(request: HttpRequest, place: Place, id: UUID) -> HttpResponse:
         line = key_lines.line(credential, KeyPolicy.current())
         return key_page(request, place, "manage/keys_revoke.html", {"line": line})
     before = Credential.objects.get(pk=credential.pk)
-    key_actions.revoke(credential=credential, by=cast(User, request.user))
+    key_actions.revoke(credential=credential, by=person_of(request))
     connecting.give_up(before)
     messages.success(request, "The key is revoked. What runs with it is stopped within seconds.")
     return redirect(place.urls["list"])
@@ -159,7 +159,7 @@ def owners_for(request: HttpRequest, place: Place, replaced: Credential | None) 
     """Whose a new credential may be: that of the one which it replaces, else any of the place's."""
     if replaced is not None:
         return {"": Owner.of(replaced)}
-    return place.owners(cast(User, request.user))
+    return place.owners(person_of(request))
 
 
 def _ways(place: Place, policy: KeyPolicy) -> list[key_forms.Way]:
@@ -183,7 +183,7 @@ def _entering(
         elif not may_try(request):
             form.add_error(None, TOO_MANY)
             status = 429
-        elif problem := _take(form, replaced, cast(User, request.user)):
+        elif problem := _take(form, replaced, person_of(request)):
             form.add_error(None, problem)
         else:
             messages.success(request, f"The key for {form.row.label} works and is stored.")
@@ -219,4 +219,4 @@ def _take(form: AccessForm, replaced: Credential | None, by: User) -> str:
 
 
 def _credential(request: HttpRequest, place: Place, id: UUID) -> Credential:
-    return get_object_or_404(place.rows(cast(User, request.user)).select_related("team"), pk=id)
+    return get_object_or_404(place.rows(person_of(request)).select_related("team"), pk=id)

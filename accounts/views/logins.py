@@ -4,7 +4,6 @@ session.
 
 from __future__ import annotations
 
-from typing import cast
 from urllib.parse import parse_qs
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from accounts.key_forms import AccessForm
 from accounts.key_places import PLACES, Place, placed
 from accounts.key_policy import KeyPolicy
 from accounts.models import Credential, LoginAttempt, User
+from accounts.rights import person_of
 from accounts.views.keys import TOO_MANY, key_page, may_try, owners_for, provider_label
 from providers.errors import ProviderError
 
@@ -107,11 +107,11 @@ def callback(request: HttpRequest) -> HttpResponse:
     finishes with a button, at the place where it began.
     """
     answer = request.META.get("QUERY_STRING", "")
-    attempts = LoginAttempt.objects.for_session(cast(User, request.user), request.session.session_key)
+    attempts = LoginAttempt.objects.for_session(person_of(request), request.session.session_key)
     states = parse_qs(answer[:ANSWER_LENGTH]).get("state", [])
     own = attempts.under_way().filter(flow=LoginAttempt.Flow.CODE)
     attempt = next((one for one in own if len(states) == 1 and connecting.began_with(one, states[0])), None)
-    place = _place_of(attempt, cast(User, request.user))
+    place = _place_of(attempt, person_of(request))
     context: dict[str, object] = {
         "attempt": attempt,
         "answer": answer,
@@ -125,7 +125,7 @@ def _begin(request: HttpRequest, form: AccessForm, replaced: Credential | None) 
     values = form.cleaned_data
     try:
         return connecting.begin(
-            person=cast(User, request.user),
+            person=person_of(request),
             session_key=request.session.session_key or "",
             owner=values["owner"],
             provider=form.provider,
@@ -140,7 +140,7 @@ def _begin(request: HttpRequest, form: AccessForm, replaced: Credential | None) 
 
 
 def _attempt(request: HttpRequest, place: Place, id: UUID) -> LoginAttempt:
-    own = place.attempts(cast(User, request.user), request.session.session_key)
+    own = place.attempts(person_of(request), request.session.session_key)
     return get_object_or_404(own.select_related("person", "team"), pk=id)
 
 
@@ -166,7 +166,7 @@ def _replaced(request: HttpRequest, place: Place, provider: str) -> Credential |
         wanted = UUID(text)
     except ValueError:
         raise Http404 from None
-    rows = place.rows(cast(User, request.user)).select_related("team")
+    rows = place.rows(person_of(request)).select_related("team")
     return get_object_or_404(rows, pk=wanted, provider=provider)
 
 

@@ -6,8 +6,6 @@ enter one, having said who they are; admins see which it is, and may try it.
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,7 +17,7 @@ from accounts.confirming import confirmed, is_confirmed
 from accounts.mail import stored, trial
 from accounts.mail.forms import MailForm
 from accounts.models import User
-from accounts.rights import admins_only, manage_page, owners_only
+from accounts.rights import admins_only, manage_page, owners_only, person_of
 
 HERE = "settings"
 TESTS, SECONDS = 20, 10 * 60  # letters that one person may send
@@ -39,7 +37,7 @@ def mail(request: HttpRequest) -> HttpResponse:
     if form.is_bound and not is_confirmed(request):
         return _to_confirm(request)
     if form.is_bound and form.is_valid():
-        if stored.keep(by=_person(request), server=form.server):
+        if stored.keep(by=person_of(request), server=form.server):
             messages.success(request, "Saved. The next letter goes this way.")
         return redirect("chat:organisation")
     return _page(request, form)
@@ -53,7 +51,7 @@ def test(request: HttpRequest) -> HttpResponse:
     """Sends a letter to whoever asks, through what was typed, stored or not; or, where nothing was typed,
     through what is in force.
     """
-    person = _person(request)
+    person = person_of(request)
     if not limits.within("mail", str(person.pk), times=TESTS, seconds=SECONDS):
         return _outcome(request, None, TOO_MANY)
     if "host" not in request.POST:
@@ -72,7 +70,7 @@ def test(request: HttpRequest) -> HttpResponse:
 @owners_only
 @confirmed()
 def remove(request: HttpRequest) -> HttpResponse:
-    if stored.remove(by=_person(request)):
+    if stored.remove(by=person_of(request)):
         messages.success(request, "Removed. The stored password is gone.")
     return redirect("chat:organisation")
 
@@ -80,9 +78,9 @@ def remove(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, form: MailForm, why: str | None = None) -> HttpResponse:
     """`why` is the outcome of a test: "" where the letter was taken, None where none was sent."""
     if why is not None and request.htmx:  # type: ignore[attr-defined]
-        context: dict[str, object] = {"why": why, "person_email": _person(request).email}
+        context: dict[str, object] = {"why": why, "person_email": person_of(request).email}
         return render(request, "manage/_mail_outcome.html", context)
-    context = {"form": form, "why": why, "stored": stored.known(), "person_email": _person(request).email}
+    context = {"form": form, "why": why, "stored": stored.known(), "person_email": person_of(request).email}
     status = 422 if form.errors else 200
     return manage_page(request, "manage/settings_mail.html", context, here=HERE, status=status)
 
@@ -93,14 +91,10 @@ def _outcome(request: HttpRequest, form: MailForm | None, why: str) -> HttpRespo
     if why:
         messages.error(request, f"No letter was sent. {why}")
     else:
-        messages.success(request, f"Sent to {_person(request).email}. Look whether it arrives.")
+        messages.success(request, f"Sent to {person_of(request).email}. Look whether it arrives.")
     return redirect("chat:organisation")
 
 
 def _to_confirm(request: HttpRequest) -> HttpResponse:
     messages.info(request, CONFIRM)
     return redirect("accounts:mail")
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -17,7 +17,7 @@ from accounts.confirming import confirmed
 from accounts.forms import dressed
 from accounts.models import User
 from accounts.names import clean_email
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 
 STILL_ACTIVE = "Deactivate this person first: only who has left is anonymised."
 
@@ -45,7 +45,7 @@ class AgreeForm(forms.Form):
 @confirmed("POST")
 def anonymise(request: HttpRequest, id: UUID) -> HttpResponse:
     """Says what goes and what stays, and does it once the address was typed."""
-    who, by = get_object_or_404(User, pk=id), cast(User, request.user)
+    who, by = get_object_or_404(User, pk=id), person_of(request)
     refusal = rules.may_change(by, who) or ("" if not who.is_active else STILL_ACTIVE)
     if refusal or anonymising.is_former(who):
         messages.error(request, refusal or "This person was anonymised before.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import rules, second_factors, sessions
 from accounts.confirming import confirmed
 from accounts.models import DeviceSession, User
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 from accounts.single_sign_on import connections
 
 
@@ -27,7 +26,7 @@ def person_sign_in(request: HttpRequest, id: UUID) -> HttpResponse:
         "factors": second_factors.of(who),
         "connections": connections.of(who),
         "places": DeviceSession.objects.for_user(who).alive().count(),
-        "refusal": rules.may_change(cast(User, request.user), who),
+        "refusal": rules.may_change(person_of(request), who),
     }
     return manage_page(request, "manage/person_sign_in.html", context, here="people")
 
@@ -37,7 +36,7 @@ def person_sign_in(request: HttpRequest, id: UUID) -> HttpResponse:
 @confirmed()
 def reset_factors(request: HttpRequest, id: UUID) -> HttpResponse:
     who = get_object_or_404(User, pk=id)
-    by = cast(User, request.user)
+    by = person_of(request)
     if refusal := rules.may_change(by, who):
         messages.error(request, refusal)
     elif second_factors.reset(person=who, by=by):
@@ -51,7 +50,7 @@ def reset_factors(request: HttpRequest, id: UUID) -> HttpResponse:
 def disconnect(request: HttpRequest, id: UUID, connection_id: UUID) -> HttpResponse:
     """For somebody who is another one at the provider now, or has lost their account there."""
     who = get_object_or_404(User, pk=id)
-    by = cast(User, request.user)
+    by = person_of(request)
     if refusal := rules.may_change(by, who):
         messages.error(request, refusal)
     elif not connections.disconnect_for(by=by, person=who, id=connection_id):
@@ -65,7 +64,7 @@ def disconnect(request: HttpRequest, id: UUID, connection_id: UUID) -> HttpRespo
 @admins_only
 def end_sessions(request: HttpRequest, id: UUID) -> HttpResponse:
     who = get_object_or_404(User, pk=id)
-    by = cast(User, request.user)
+    by = person_of(request)
     if refusal := rules.may_change(by, who):
         messages.error(request, refusal)
     else:

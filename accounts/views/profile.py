@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -13,16 +11,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from accounts import people, rules
-from accounts.models import Team, User
+from accounts.models import Team
 from accounts.people_forms import ProfileForm
-from accounts.rights import manage_page
+from accounts.rights import manage_page, person_of
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @login_required
 def profile(request: HttpRequest) -> HttpResponse:
-    person = cast(User, request.user)
+    person = person_of(request)
     now = {name: getattr(person, name) for name in ("display_name", "timezone", "language")}
     form = ProfileForm(request.POST if request.method == "POST" else None, initial=now)
     if form.is_bound and form.is_valid():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
@@ -21,7 +21,7 @@ from accounts import second_factor_seals, second_factors, sessions, sign_in_poli
 from accounts.confirming import confirmed
 from accounts.mail import stored as mail
 from accounts.models import User
-from accounts.rights import manage_page
+from accounts.rights import manage_page, person_of
 from accounts.sealing import SealBroken
 from accounts.security_forms import AddPasskeyForm, AddTotpForm, PasskeyNameForm
 from accounts.single_sign_on import connections, other_ways
@@ -38,7 +38,7 @@ TOO_MANY = f"You have {second_factors.PASSKEYS} passkeys. Remove one first."
 @never_cache
 @login_required
 def security(request: HttpRequest) -> HttpResponse:
-    person = _person(request)
+    person = person_of(request)
     connected = connections.of(person)
     taken = {each.provider_id for each in connected}
     context = {
@@ -57,7 +57,7 @@ def security(request: HttpRequest) -> HttpResponse:
 @login_required
 def second_step(request: HttpRequest) -> HttpResponse:
     """The choice of a second factor, for those who need one."""
-    person = _person(request)
+    person = person_of(request)
     if second_factors.of(person).any:
         return redirect("accounts:security")
     context = {"due": person.second_factor_due, "held_back": person.is_held_back, "now": timezone.now()}
@@ -72,7 +72,7 @@ def second_step(request: HttpRequest) -> HttpResponse:
 @sensitive_variables("secret")
 def add_totp(request: HttpRequest) -> HttpResponse:
     """Shows the secret of a new app, and stores it once the app has shown a right code."""
-    person = _person(request)
+    person = person_of(request)
     if second_factors.of(person).totp is not None:
         messages.info(request, "You have an authenticator app. Remove it first to use another one.")
         return redirect("accounts:security")
@@ -97,7 +97,7 @@ def add_totp(request: HttpRequest) -> HttpResponse:
 @login_required
 @confirmed()
 def add_passkey(request: HttpRequest) -> HttpResponse:
-    person = _person(request)
+    person = person_of(request)
     form = AddPasskeyForm(request.POST if request.method == "POST" else None, user=person)
     if form.is_bound and form.is_valid():
         values = form.cleaned_data
@@ -132,7 +132,7 @@ def rename_passkey(request: HttpRequest, id: int) -> HttpResponse:
 @confirmed()
 def remove_factor(request: HttpRequest, id: int) -> HttpResponse:
     factor = get_object_or_404(_own(request).exclude(type=Authenticator.Type.RECOVERY_CODES), pk=id)
-    person = _person(request)
+    person = person_of(request)
     if request.method == "POST":
         try:
             second_factors.remove(person=person, factor=factor)
@@ -152,18 +152,18 @@ def remove_factor(request: HttpRequest, id: int) -> HttpResponse:
 @confirmed()
 def recovery_codes(request: HttpRequest) -> HttpResponse:
     """Makes new codes and shows them, this once."""
-    factors = second_factors.of(_person(request))
+    factors = second_factors.of(person_of(request))
     if not factors.any:
         raise Http404
     if request.method == "POST":
-        return _show_codes(request, second_factors.make_recovery_codes(person=_person(request)), "")
+        return _show_codes(request, second_factors.make_recovery_codes(person=person_of(request)), "")
     return render(request, "accounts/recovery_codes_make.html", {"left": factors.codes_left})
 
 
 @require_POST
 @login_required
 def end_session(request: HttpRequest, id: UUID) -> HttpResponse:
-    if not sessions.end(person=_person(request), id=id):
+    if not sessions.end(person=person_of(request), id=id):
         raise Http404
     messages.success(request, "Signed out there.")
     return redirect("accounts:security")
@@ -173,7 +173,7 @@ def end_session(request: HttpRequest, id: UUID) -> HttpResponse:
 @login_required
 def end_sessions(request: HttpRequest) -> HttpResponse:
     """Everywhere else; here too, where the form says `here`."""
-    person, here = _person(request), "here" in request.POST
+    person, here = person_of(request), "here" in request.POST
     key = None if here else request.session.session_key
     ended = sessions.end_all(person=person, by=person, but=key)
     if here:
@@ -195,7 +195,7 @@ def _added(request: HttpRequest, words: str, codes: list[str]) -> HttpResponse:
 
 
 def _show_codes(request: HttpRequest, codes: list[str], words: str) -> HttpResponse:
-    text = "\n".join(["Parley recovery codes", _person(request).email, "", *codes, ""])
+    text = "\n".join(["Parley recovery codes", person_of(request).email, "", *codes, ""])
     context = {"codes": codes, "words": words, "text": text}
     return render(request, "accounts/recovery_codes.html", context)
 
@@ -214,14 +214,10 @@ def _secret_being_added(request: HttpRequest, person: User, *, fresh: bool) -> S
 
 
 def _own(request: HttpRequest) -> Any:
-    return Authenticator.objects.filter(user=_person(request))
+    return Authenticator.objects.filter(user=person_of(request))
 
 
 def _named(factor: Authenticator) -> str:
     if factor.type == Authenticator.Type.WEBAUTHN:
         return f"the passkey “{factor.wrap().name}”"
     return "the authenticator app"
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -17,7 +16,7 @@ from accounts import sign_in_policy
 from accounts.confirming import confirmed
 from accounts.mail import stored as mail
 from accounts.models import User
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 from accounts.security_forms import SignInPolicyForm
 from accounts.single_sign_on.forms import SignUpForm
 from accounts.single_sign_on.sign_up import SignUp
@@ -50,9 +49,7 @@ def policy(request: HttpRequest) -> HttpResponse:
     )
     if form.is_bound and form.is_valid():
         values = form.cleaned_data
-        sign_in_policy.decide(
-            by=cast(User, request.user), roles=values["roles"], grace_days=values["grace_days"]
-        )
+        sign_in_policy.decide(by=person_of(request), roles=values["roles"], grace_days=values["grace_days"])
         messages.success(request, "Saved. It holds from now on.")
         return redirect("accounts:sign_in_policy")
     people = User.objects.active().annotate(has=Exists(sign_in_policy.second_factors_of(OuterRef("pk"))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import limits
 from accounts.confirming import confirmed
-from accounts.models import SignInAttempt, SignInDraft, SignInProvider, Team, User
-from accounts.rights import admins_only, manage_page
+from accounts.models import SignInAttempt, SignInDraft, SignInProvider, Team
+from accounts.rights import admins_only, manage_page, person_of
 from accounts.rules import NotAllowed
 from accounts.single_sign_on import attempts, identities, providers
 from accounts.single_sign_on.forms import ProviderForm, rule_forms, rules_of
@@ -51,7 +51,7 @@ def lines() -> list[Line]:
 def add(request: HttpRequest, vendor: str) -> HttpResponse:
     if vendor not in VENDORS:
         raise Http404
-    draft = providers.new_draft(vendor, person=cast(User, request.user))
+    draft = providers.new_draft(vendor, person=person_of(request))
     return redirect("accounts:sign_in_draft", id=draft.pk)
 
 
@@ -59,7 +59,7 @@ def add(request: HttpRequest, vendor: str) -> HttpResponse:
 @admins_only
 def edit(request: HttpRequest, id: UUID) -> HttpResponse:
     provider = get_object_or_404(SignInProvider, pk=id)
-    draft = providers.draft_of(provider, person=cast(User, request.user))
+    draft = providers.draft_of(provider, person=person_of(request))
     return redirect("accounts:sign_in_draft", id=draft.pk)
 
 
@@ -107,7 +107,7 @@ def review(request: HttpRequest, id: UUID) -> HttpResponse:
         return redirect("accounts:sign_in_draft", id=found.pk)
     if request.method == "POST":
         try:
-            provider = providers.save(found, by=cast(User, request.user))
+            provider = providers.save(found, by=person_of(request))
         except (NotAllowed, Faulty) as refusal:
             messages.error(request, refusal.why if isinstance(refusal, Faulty) else str(refusal))
             return redirect("accounts:sign_in_draft", id=found.pk)
@@ -123,7 +123,7 @@ def review(request: HttpRequest, id: UUID) -> HttpResponse:
 def switch(request: HttpRequest, id: UUID) -> HttpResponse:
     provider = get_object_or_404(SignInProvider, pk=id)
     try:
-        providers.switch(provider, on=request.POST.get("on") == "1", by=cast(User, request.user))
+        providers.switch(provider, on=request.POST.get("on") == "1", by=person_of(request))
     except NotAllowed as refused:
         messages.error(request, str(refused))
     return redirect("accounts:sign_in_policy")
@@ -136,7 +136,7 @@ def remove(request: HttpRequest, id: UUID) -> HttpResponse:
     provider = get_object_or_404(SignInProvider, pk=id)
     if request.method == "POST":
         try:
-            providers.remove(provider, by=cast(User, request.user))
+            providers.remove(provider, by=person_of(request))
         except NotAllowed as refused:
             messages.error(request, str(refused))
         else:
@@ -150,13 +150,13 @@ def _test(request: HttpRequest, found: SignInDraft) -> HttpResponse:
     """Leads to the provider. Raises Faulty."""
     if not limits.within("sso-test", str(found.person_id), times=TESTS, seconds=SECONDS):
         raise Faulty(TOO_MANY)
-    person = cast(User, request.user)
+    person = person_of(request)
     return lead(request, found, attempts.begin(request, SignInAttempt.Purpose.TEST, found, person=person))
 
 
 def _draft(request: HttpRequest, id: UUID) -> SignInDraft:
     """The admin's own; another's, or one that is too old, does not exist."""
-    return get_object_or_404(SignInDraft.objects.for_user(cast(User, request.user)), pk=id)
+    return get_object_or_404(SignInDraft.objects.for_user(person_of(request)), pk=id)
 
 
 def _reviewed(found: SignInDraft) -> dict[str, Any]:

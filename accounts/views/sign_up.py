@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +16,7 @@ from accounts.forms import dressed
 from accounts.mail import stored as mail
 from accounts.models import Invitation, User
 from accounts.names import clean_email
-from accounts.rights import admins_only
+from accounts.rights import admins_only, person_of
 from accounts.rules import NotAllowed
 from accounts.single_sign_on import other_ways, sign_up
 from accounts.single_sign_on.forms import SignUpForm
@@ -48,7 +46,7 @@ def decide(request: HttpRequest) -> HttpResponse:
         messages.error(request, " ".join(str(words) for rows in form.errors.values() for words in rows))
         return redirect("accounts:sign_in_policy")
     try:
-        sign_up.decide(by=cast(User, request.user), **form.cleaned_data)
+        sign_up.decide(by=person_of(request), **form.cleaned_data)
     except NotAllowed as refused:
         messages.error(request, str(refused))
     else:

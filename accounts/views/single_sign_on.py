@@ -23,7 +23,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import limits
 from accounts.client import address
 from accounts.confirming import confirmed
-from accounts.models import SignInAttempt, SignInConnection, SignInDraft, SignInProvider, User
+from accounts.models import SignInAttempt, SignInConnection, SignInDraft, SignInProvider
+from accounts.rights import person_of
 from accounts.single_sign_on import attempts, connections, entering, id_tokens, other_ways, providers
 from accounts.single_sign_on.attempts import Finished
 from accounts.single_sign_on.refusals import Faulty, NoEntry
@@ -93,7 +94,7 @@ def connect(request: HttpRequest, id: UUID) -> HttpResponse:
     """A person's own account, from Settings → Security."""
     provider = get_object_or_404(SignInProvider, pk=id, is_on=True)
     try:
-        page = attempts.begin(request, Purpose.CONNECT, provider, person=cast(User, request.user))
+        page = attempts.begin(request, Purpose.CONNECT, provider, person=person_of(request))
     except Faulty as refusal:
         attempts.log.warning("Single sign-on by %s did not begin: %s", provider.pk, refusal.why)
         messages.error(request, refusal.says)
@@ -108,7 +109,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
     """Asks who has no password and no second factor here to sign in again, before something that a stranger
     at an open screen must not do.
     """
-    person = cast(User, request.user)
+    person = person_of(request)
     known = other_ways.of(person)
     after = request.POST.get("next", "") or request.GET.get("next", "")
     after = after if get_adapter().is_safe_url(after) else ""
@@ -133,7 +134,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
 @login_required
 @confirmed()
 def disconnect(request: HttpRequest, id: UUID) -> HttpResponse:
-    person = cast(User, request.user)
+    person = person_of(request)
     found = next((each for each in connections.of(person) if each.pk == id), None)
     if found is None:
         raise Http404

@@ -9,12 +9,14 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
+from accounts.rights import person_of
+
 from .. import branches, forks, pages
 from ..forms import HeadForm, OnceForm, RestoreForm
 from ..models import Message
 from ..once import Conflict
 from . import replies
-from .fetched import conversation_of, message_of, person
+from .fetched import conversation_of, message_of
 
 
 @require_POST
@@ -72,7 +74,7 @@ def fork(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpR
     if (refused := replies.invalid(request, form)) is not None:
         return refused
     try:
-        copy = forks.fork(user=person(request), message=message, **form.cleaned_data)
+        copy = forks.fork(user=person_of(request), message=message, **form.cleaned_data)
     except Conflict as conflict:
         return replies.refusal(request, conflict)
     return HttpResponse(status=204, headers={"HX-Redirect": f"/c/{copy.id}/"})
@@ -81,5 +83,5 @@ def fork(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpR
 def _from(request: HttpRequest, message: Message, **more: Any) -> HttpResponse:
     """The shown branch from the message's place on."""
     found = conversation_of(request, message.conversation_id)
-    shown = pages.after(found, person(request), message.parent_id)
+    shown = pages.after(found, person_of(request), message.parent_id)
     return replies.excerpt(request, found, shown, **more)

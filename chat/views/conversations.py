@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.policies import store
+from accounts.rights import person_of
 from usage import offers, policy
 
 from .. import actions, drain, pages, sidebar, wishes
@@ -19,14 +20,14 @@ from ..forms import SendForm, SettingsForm
 from ..models import Conversation
 from ..once import Conflict
 from . import replies
-from .fetched import conversation_of, person
+from .fetched import conversation_of
 
 
 @require_GET
 @never_cache
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
-    return render(request, "chat/page.html", pages.page(person(request), None))
+    return render(request, "chat/page.html", pages.page(person_of(request), None))
 
 
 @require_GET
@@ -34,7 +35,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @login_required
 def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     found = conversation_of(request, conversation_id)
-    return render(request, "chat/page.html", pages.page(person(request), found))
+    return render(request, "chat/page.html", pages.page(person_of(request), found))
 
 
 @require_POST
@@ -47,7 +48,7 @@ def start(request: HttpRequest) -> HttpResponse:
         return refused
     try:
         sent = actions.start(
-            user=person(request),
+            user=person_of(request),
             text=form.cleaned_data["text"],
             model=form.cleaned_data["model"],
             settings=settings.chosen() | ({"web_search": True} if form.cleaned_data["web_search"] else {}),
@@ -55,7 +56,7 @@ def start(request: HttpRequest) -> HttpResponse:
         )
     except Conflict as conflict:
         return replies.refusal(request, conflict)
-    response = render(request, "chat/_stage.html", pages.page(person(request), sent.conversation))
+    response = render(request, "chat/_stage.html", pages.page(person_of(request), sent.conversation))
     response.headers["HX-Push-Url"] = f"/c/{sent.conversation.id}/"
     return response
 
@@ -76,10 +77,10 @@ def settings(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 
 def _settings(request: HttpRequest, found: Conversation, **more: Any) -> HttpResponse:
-    standing = store.standing(person(request).pk, found.team_id)
+    standing = store.standing(person_of(request).pk, found.team_id)
     context = {
         "conversation": found,
-        "chosen": pages.chosen(found, offers.offered(person(request), standing=standing)),
+        "chosen": pages.chosen(found, offers.offered(person_of(request), standing=standing)),
         "kept": policy.kept_features(standing),
         "usual_tokens": wishes.MAX_TOKENS,
         "efforts": wishes.EFFORTS,
@@ -93,5 +94,5 @@ def _settings(request: HttpRequest, found: Conversation, **more: Any) -> HttpRes
 @login_required
 def listed(request: HttpRequest) -> HttpResponse:
     """The sidebar's list."""
-    context = {"sidebar": sidebar.days(person(request)), "current": request.GET.get("current", "")}
+    context = {"sidebar": sidebar.days(person_of(request)), "current": request.GET.get("current", "")}
     return render(request, "chat/_sidebar_list.html", context)

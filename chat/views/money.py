@@ -10,13 +10,14 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from accounts.rights import person_of
 from usage import budget_glance
 
 from .. import costs
 from ..estimate import next_turn
 from ..forms import EstimateForm, SettingsForm
 from ..models import Conversation
-from .fetched import conversation_of, person
+from .fetched import conversation_of
 
 
 @require_GET
@@ -47,7 +48,7 @@ def details(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 
 
 def _figures(request: HttpRequest, found: Conversation | None) -> HttpResponse:
-    user, form, chosen = person(request), EstimateForm(request.GET), SettingsForm(request.GET)
+    user, form, chosen = person_of(request), EstimateForm(request.GET), SettingsForm(request.GET)
     turn = None
     if form.is_valid():
         settings = {"web_search": form.cleaned_data["web_search"]}

@@ -5,7 +5,7 @@ Some of it has a page of its own, which is linked here: mail, keys, sign-in, the
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import messages
@@ -19,8 +19,8 @@ from accounts import actions as account_actions
 from accounts import audit_retention, limits
 from accounts.confirming import is_confirmed
 from accounts.mail import stored as mail
-from accounts.models import Organisation, User
-from accounts.rights import admins_only, manage_page
+from accounts.models import Organisation
+from accounts.rights import admins_only, manage_page, person_of
 from usage import actions as usage_actions
 from usage import health, offers, overrides, vendors
 
@@ -44,7 +44,7 @@ def name(request: HttpRequest) -> HttpResponse:
     form = NameForm(request.POST)
     if form.is_valid():
         try:
-            account_actions.rename_organisation(by=_person(request), name=form.cleaned_data["name"])
+            account_actions.rename_organisation(by=person_of(request), name=form.cleaned_data["name"])
         except ValidationError as error:
             form.add_error("name", error.messages)
         else:
@@ -56,8 +56,8 @@ def name(request: HttpRequest) -> HttpResponse:
 @require_POST
 @admins_only
 def keep(request: HttpRequest) -> HttpResponse:
-    """How long conversations are kept. Where that is shorter than now, it says first what would be deleted, and
-    asks once more who it is.
+    """How long conversations are kept. Where that is shorter than now, it says first what would be deleted,
+    and asks once more who it is.
     """
     form = RetentionForm(request.POST)
     if not form.is_valid():
@@ -69,7 +69,7 @@ def keep(request: HttpRequest) -> HttpResponse:
             return manage_page(request, "manage/settings_retention.html", context, here=HERE)
         if not is_confirmed(request):
             raise ReauthenticationRequired
-    if account_actions.keep_conversations(by=_person(request), days=days):
+    if account_actions.keep_conversations(by=person_of(request), days=days):
         messages.success(
             request,
             "Saved. Conversations are kept always."
@@ -82,7 +82,7 @@ def keep(request: HttpRequest) -> HttpResponse:
 @require_POST
 @admins_only
 def default_model(request: HttpRequest) -> HttpResponse:
-    person, chosen = _person(request), overrides.known().default
+    person, chosen = person_of(request), overrides.known().default
     form = DefaultModelForm(request.POST, offers=offers.offered(person), chosen=chosen)
     if form.is_valid():
         ref = form.cleaned_data["model"]
@@ -103,7 +103,7 @@ def default_model(request: HttpRequest) -> HttpResponse:
 @admins_only
 def test_vendor(request: HttpRequest) -> HttpResponse:
     """Asks one vendor, for free, about each of the organisation's keys."""
-    person, slug = _person(request), request.POST.get("vendor", "")
+    person, slug = person_of(request), request.POST.get("vendor", "")
     if not limits.within("vendors", str(person.pk), times=TESTS, seconds=SECONDS):
         messages.error(request, TOO_MANY)
         return redirect("chat:organisation")
@@ -129,7 +129,7 @@ def _page(
     model_form: DefaultModelForm | None = None,
 ) -> HttpResponse:
     """The page, with the form that was refused as it was typed."""
-    person, row = _person(request), _organisation()
+    person, row = person_of(request), _organisation()
     listed = offers.offered(person)
     proposal = offers.propose(listed)
     refused = any((name_form, retention_form, model_form))
@@ -157,7 +157,3 @@ def _organisation() -> Organisation:
 
 def _days(days: int) -> str:
     return f"{days} day{'' if days == 1 else 's'}"
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)

@@ -15,6 +15,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from accounts.rights import person_of
 from usage import offers, policy
 
 from .. import pages, wishes
@@ -22,7 +23,6 @@ from ..forms import first_error
 from ..models import Conversation
 from ..once import Conflict, Sent
 from ..pages import Excerpt, Turn
-from .fetched import person
 
 
 def turns(request: HttpRequest, found: Conversation, shown: list[Turn], **more: Any) -> HttpResponse:
@@ -46,7 +46,7 @@ def sent(request: HttpRequest, make: Callable[[], Sent]) -> HttpResponse:
         made = make()
     except Conflict as conflict:
         return refusal(request, conflict)
-    user, conversation, parent = person(request), made.conversation, made.first.parent_id
+    user, conversation, parent = person_of(request), made.conversation, made.first.parent_id
     if made.again:  # the conversation may have gone on since: the page gets what is shown there now
         return excerpt(request, conversation, pages.after(conversation, user, parent))
     shown = pages.just_sent(made, user)
@@ -72,7 +72,7 @@ def unsettable(request: HttpRequest, *forms: Form, team: UUID | None = None) -> 
     if (wrong := invalid(request, *forms)) is not None:
         return wrong
     asked = [feature for form in forms for feature in wishes.features(form.cleaned_data)]
-    reason = policy.refused_features(person(request).pk, asked, team)
+    reason = policy.refused_features(person_of(request).pk, asked, team)
     return notice(request, "not_allowed", reason, 403) if reason else None
 
 
@@ -91,9 +91,9 @@ def notice(request: HttpRequest, code: str, text: str, status: int) -> HttpRespo
 
 
 def _unusable(request: HttpRequest, model: str, team: UUID | None) -> HttpResponse | None:
-    if offers.lately_usable(person(request), model, team):
+    if offers.lately_usable(person_of(request), model, team):
         return None
-    offer = offers.find(person(request), model, team)
+    offer = offers.find(person_of(request), model, team)
     if offer is not None and offer.usable:
         return None
     reason = offer.reason if offer is not None else "This model is not on offer. Choose another one."

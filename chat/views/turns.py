@@ -10,11 +10,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.rights import person_of
+
 from .. import actions, drain, pages
 from ..forms import EditForm, OnceForm, RetryForm, SendForm
 from ..models import Message
 from . import replies
-from .fetched import conversation_of, given_id, message_of, person
+from .fetched import conversation_of, given_id, message_of
 
 USER, ASSISTANT = Message.Role.USER, Message.Role.ASSISTANT
 
@@ -28,10 +30,10 @@ def turns(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     if (first := request.GET.get("before")) is not None:
         if (first_id := given_id(first)) is None:
             raise Http404
-        earlier = pages.before(found, person(request), message_of(request, found.id, first_id))
+        earlier = pages.before(found, person_of(request), message_of(request, found.id, first_id))
         return replies.turns(request, found, earlier.turns, earlier=earlier.earlier)
     known = given_id(request.GET.get("after", ""))
-    return replies.excerpt(request, found, pages.after(found, person(request), known))
+    return replies.excerpt(request, found, pages.after(found, person_of(request), known))
 
 
 @require_GET
@@ -40,7 +42,7 @@ def turns(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
 def turn(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
     message = message_of(request, conversation_id, message_id)
     found = message.conversation
-    return replies.turns(request, found, pages.turns_of([message], found, person(request)))
+    return replies.turns(request, found, pages.turns_of([message], found, person_of(request)))
 
 
 @require_POST
@@ -52,7 +54,7 @@ def send(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     form = SendForm(request.POST)
     if (refused := replies.refused(request, form, team=found.team_id)) is not None:
         return refused
-    make = partial(actions.send, user=person(request), conversation=found, **form.cleaned_data)
+    make = partial(actions.send, user=person_of(request), conversation=found, **form.cleaned_data)
     return replies.sent(request, make)
 
 
@@ -66,7 +68,7 @@ def edit(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpR
     if (refused := replies.refused(request, form, team=team)) is not None:
         return refused
     return replies.sent(
-        request, partial(actions.edit, user=person(request), question=question, **form.cleaned_data)
+        request, partial(actions.edit, user=person_of(request), question=question, **form.cleaned_data)
     )
 
 
@@ -81,7 +83,7 @@ def retry(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Http
         return refused
     make = partial(
         actions.retry,
-        user=person(request),
+        user=person_of(request),
         answer=answer,
         model=form.cleaned_data["model"] or answer.model,
         client_id=form.cleaned_data["client_id"],
@@ -99,7 +101,7 @@ def go_on(request: HttpRequest, conversation_id: UUID, message_id: UUID) -> Http
     if (refused := replies.refused(request, form, model=answer.model, team=team)) is not None:
         return refused
     return replies.sent(
-        request, partial(actions.go_on, user=person(request), answer=answer, **form.cleaned_data)
+        request, partial(actions.go_on, user=person_of(request), answer=answer, **form.cleaned_data)
     )
 
 

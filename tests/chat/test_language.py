@@ -11,8 +11,7 @@ from accounts.models import User
 from chat.models import Conversation
 from providers.simulator.server import ThreadServer
 from tests.chat.conftest import CLAUDE
-from tests.chat.test_runs import finished, scripted
-from tests.chat.trees import ask
+from tests.chat.test_runs import finished, scripted, titled
 from tests.live import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,7 +41,7 @@ def test_the_composer_tells_the_browser(client: Client, owner: User, code: str, 
 def title_prompt(visitor: Visitor, vendor: ThreadServer) -> str:
     """What the vendor was asked for a title."""
     httpx.delete(f"{vendor.base_url}/_simulator/stats")
-    ask(visitor)
+    titled(visitor, vendor)
     recent = httpx.get(f"{vendor.base_url}/_simulator/stats").json()["recent"]
     (asked,) = [one["body"] for one in recent if "Write a title" in one["body"]]
     return str(asked)

@@ -13,7 +13,7 @@ from accounts.policies.features import Feature
 from chat.models import Conversation, Message, Run
 from providers.simulator.server import ThreadServer
 from tests.chat.conftest import CLAUDE
-from tests.chat.test_runs import finished, scripted
+from tests.chat.test_runs import finished, scripted, titled
 from tests.live import Visitor
 from tests.usage.moving_on import HAIKU, OPUS
 from tests.usage.ruled import everyone_else, of, organisation, rule, team
@@ -152,12 +152,11 @@ def test_the_estimate_says_nothing_of_a_kept_model(signed_in: Client) -> None:
     assert figures(CLAUDE)
 
 
-def test_the_title_is_written_by_the_cheapest_model_that_one_may_use(visitor: Visitor) -> None:
+def test_the_title_is_written_by_the_cheapest_model_that_one_may_use(
+    visitor: Visitor, vendor: ThreadServer
+) -> None:
     organisation(rule("except", [HAIKU, "anthropic/claude-haiku-4-5"]))
-    conversation, (_question, answer) = visitor.start(scripted(deltas=1), CLAUDE)
-    with visitor.listen(conversation, {answer.run: answer.seq}) as page:
-        while "title" not in page.hear_until("changed")["what"]:
-            pass
+    titled(visitor, vendor)
     line = LedgerLine.objects.get(purpose="title")
     assert "haiku" not in line.model_asked
 

@@ -227,13 +227,18 @@ def test_a_strangers_conversation_does_not_exist(
     finished(visitor, conversation)
 
 
-def test_a_conversation_gets_a_title_by_a_metered_call(visitor: Visitor, vendor: ThreadServer) -> None:
+def titled(visitor: Visitor, vendor: ThreadServer) -> None:
+    """A conversation that has its title; the page was listening before the answer ended."""
     question = scripted("What is a fence?", text="A number.", gates={"listening": 1})
     conversation, (_question, answer) = visitor.start(question, CLAUDE)
     with visitor.listen(conversation, {answer.run: 0}) as page:
         httpx.post(f"{vendor.base_url}/_simulator/gates/listening")
         while "title" not in page.hear_until("changed")["what"]:
             pass
+
+
+def test_a_conversation_gets_a_title_by_a_metered_call(visitor: Visitor, vendor: ThreadServer) -> None:
+    titled(visitor, vendor)
     assert Conversation.objects.get().title
     assert LedgerLine.objects.filter(purpose="title").count() == 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -16,8 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.mail import stored as mail
-from accounts.models import User
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 
 from .. import alert_delivery, alert_settings, alert_view, alerts, watch_money
 from ..alert_forms import SettingsForm
@@ -73,7 +71,7 @@ FILTERS = [("All", ""), ("Not seen", "unseen")]
 def see_alerts(request: HttpRequest) -> HttpResponse:
     """Marks one alert (`alert`) or all of them as seen."""
     chosen = request.POST.get("alert", "")
-    alerts.see(by=_person(request).pk, alert=_id(chosen) if chosen else None)
+    alerts.see(by=person_of(request).pk, alert=_id(chosen) if chosen else None)
     return redirect(_back(request))
 
 
@@ -94,7 +92,7 @@ def send_again(request: HttpRequest, delivery: UUID) -> HttpResponse:
 @admins_only
 def settings_page(request: HttpRequest) -> HttpResponse:
     """Thresholds, mail, and the webhooks."""
-    person, wished = _person(request), alert_settings.wishes()
+    person, wished = person_of(request), alert_settings.wishes()
     first = {
         "thresholds": ", ".join(map(str, wished.thresholds)),
         "mail_kinds": sorted(wished.mail_kinds),
@@ -151,7 +149,3 @@ def _id(text: str) -> UUID:
 
 def _percents(thresholds: tuple[int, ...]) -> str:
     return " or ".join(f"{percent} %" for percent in thresholds)
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -17,8 +17,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.models import User
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 
 from .. import budget_actions, budget_overshoot, budget_view, budget_words, offers
 from ..actions import NotPossible
@@ -72,7 +71,7 @@ def new_budget(request: HttpRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         values = form.cleaned_data
         made = budget_actions.make(
-            by=_person(request).pk,
+            by=person_of(request).pk,
             name=values["name"],
             scope=values["scope"],
             scope_id=values["whom"],
@@ -100,7 +99,7 @@ def budget(request: HttpRequest, budget: UUID) -> HttpResponse:
     if form.is_bound and form.is_valid():
         values = form.cleaned_data
         budget_actions.change(
-            by=_person(request).pk,
+            by=person_of(request).pk,
             budget=stored,
             name=values["name"],
             limit=values["amount"],
@@ -120,7 +119,7 @@ def switch_budget(request: HttpRequest, budget: UUID) -> HttpResponse:
     """Switches a budget off; with `on`, on again."""
     stored = get_object_or_404(Budget, pk=budget)
     on = "on" in request.POST
-    budget_actions.switch(by=_person(request).pk, budget=stored, on=on)
+    budget_actions.switch(by=person_of(request).pk, budget=stored, on=on)
     said = "is in force again" if on else "is off and limits nothing. What it counted stays"
     messages.success(request, f"{stored.name} {said}.")
     return redirect("usage:budget", stored.pk)
@@ -141,7 +140,7 @@ def decide_request(request: HttpRequest, request_id: UUID) -> HttpResponse:
     form = DecisionForm(request.POST, measure=asked.budget.measure)
     if not form.is_valid():
         return _requests_page(request, form, asked.pk)
-    values, by = form.cleaned_data, _person(request).pk
+    values, by = form.cleaned_data, person_of(request).pk
     try:
         if values["verdict"] == "approve":
             budget_actions.approve(by=by, request=asked, limit=values["amount"], answer=values["answer"])
@@ -168,7 +167,7 @@ def ask_for_more(request: HttpRequest) -> HttpResponse:
 
     What is not this person's is not found. A page that swaps it in gets the button's new state alone.
     """
-    person = _person(request)
+    person = person_of(request)
     form = AskForm(request.POST if request.method == "POST" else {"budget": request.GET.get("budget", "")})
     if not form.is_valid() and "budget" in form.errors:
         raise Http404
@@ -252,7 +251,7 @@ def _asked_in_vain(request: HttpRequest, stored: Budget, problem: str) -> HttpRe
 
 def _offered(request: HttpRequest) -> list[Offer]:
     """The models on offer that could take over."""
-    return [offer for offer in offers.on_offer(_person(request)) if offer.usable]
+    return [offer for offer in offers.on_offer(person_of(request)) if offer.usable]
 
 
 def _names(offered: list[Offer]) -> list[tuple[str, str]]:
@@ -275,7 +274,3 @@ def _rows_address(line: Shown) -> str:
 
 def _limit(stored: Budget) -> str:
     return f"{budget_words.limit_words(stored.measure, stored.limit)} {budget_words.PER[stored.period]}"
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from asgiref.sync import async_to_sync
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,8 +10,8 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods
 
 from accounts import checking, credentials, limits
-from accounts.models import Organisation, User
-from accounts.rights import admins_only, manage_page
+from accounts.models import Organisation
+from accounts.rights import admins_only, manage_page, person_of
 from providers import registry
 from providers.access import Access, AccessKind
 from providers.errors import ConnectionFailed, ProviderError
@@ -61,7 +59,7 @@ def remove_endpoint(request: HttpRequest, slug: str) -> HttpResponse:
     """Asks first. Keys for the address are revoked with it."""
     stored = get_object_or_404(Endpoint, slug=slug)
     if request.method == "POST":
-        actions.remove_endpoint(by=cast(User, request.user).pk, endpoint=stored)
+        actions.remove_endpoint(by=person_of(request).pk, endpoint=stored)
         messages.success(request, f"{stored.label} is removed, its keys are revoked.")
         return redirect("usage:models")
     return manage_page(request, "manage/models_remove.html", {"endpoint": stored}, here="models")
@@ -92,7 +90,7 @@ def _take(request: HttpRequest, form: EndpointForm) -> str:
     organisation = Organisation.current()
     if organisation is None:
         raise Http404
-    person = cast(User, request.user)
+    person = person_of(request)
     secret, keeps = form.entered(), form.key_stays
     found = form.endpoint()
     row = endpoints.provider(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -12,8 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.models import User
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 
 from .. import health as state
 from ..health import LISTED, PERIODS
@@ -30,7 +28,7 @@ def health(request: HttpRequest) -> HttpResponse:
     `only=failed` those of them that failed.
     """
     now, period = timezone.now(), _period(request.GET.get("period", ""))
-    rows = state.overview(cast(User, request.user), period, now)
+    rows = state.overview(person_of(request), period, now)
     provider, key = request.GET.get("provider", ""), request.GET.get("key", "")
     only_failed = request.GET.get("only") == "failed"
     opened = next((row for row in rows if (row.provider, row.place) == (provider, key)), None)
@@ -53,7 +51,7 @@ def health(request: HttpRequest) -> HttpResponse:
 def try_now(request: HttpRequest) -> HttpResponse:
     """Asks a provider about one credential, and lets calls through again when it answers well."""
     place: Place = (request.POST.get("provider", ""), request.POST.get("key", ""))
-    why = state.try_now(cast(User, request.user), place)
+    why = state.try_now(person_of(request), place)
     if why is None:
         raise Http404
     label = state.label(place[0])

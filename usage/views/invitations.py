@@ -4,7 +4,7 @@ teams.
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -18,9 +18,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import invitation_lists, people_view
 from accounts import invitations as changes
 from accounts.invitations import Invited
-from accounts.models import Invitation, User
+from accounts.models import Invitation
 from accounts.people_forms import TEAM_ROLES, InviteForm
-from accounts.rights import admins_only, manage_page, managers_too
+from accounts.rights import admins_only, manage_page, managers_too, person_of
 from accounts.rules import NotAllowed
 
 from .. import budget_words
@@ -57,7 +57,7 @@ def invitations(request: HttpRequest) -> HttpResponse:
 @sensitive_variables("invited")
 def invite(request: HttpRequest) -> HttpResponse:
     """Invites one person. The link is shown once, on the page that answers."""
-    by = _person(request)
+    by = person_of(request)
     initial = {"team": request.GET.get("team")}
     form = WithBudgetForm(request.POST if request.method == "POST" else None, by=by, initial=initial)
     if form.is_bound and form.is_valid():
@@ -89,7 +89,7 @@ def resend(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
     """A new link, shown once; the old one is dead."""
     invitation = _mine(request, invitation_id)
     try:
-        invited = changes.resend(by=_person(request), invitation=invitation)
+        invited = changes.resend(by=person_of(request), invitation=invitation)
     except NotAllowed as reason:
         messages.error(request, str(reason))
         return redirect("usage:invitations")
@@ -100,7 +100,7 @@ def resend(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
 @managers_too
 def revoke(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
     invitation = _mine(request, invitation_id)
-    changes.revoke(by=_person(request), invitation=invitation)
+    changes.revoke(by=person_of(request), invitation=invitation)
     messages.success(request, f"The invitation of {invitation.email} is taken back; its link is dead.")
     return redirect("usage:invitations")
 
@@ -110,7 +110,7 @@ def revoke(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
 @sensitive_variables("done")
 def invite_many(request: HttpRequest) -> HttpResponse:
     """Many at once: a file is read and shown first, and only then does anything happen."""
-    by = _person(request)
+    by = person_of(request)
     context: dict[str, Any] = {}
     if request.method == "POST":
         upload = request.FILES.get("file")
@@ -135,7 +135,7 @@ def _listed(
 ) -> HttpResponse:
     """The open invitations, with the links of those that were just made."""
     context = {
-        "open": people_view.open_invitations(_person(request)),
+        "open": people_view.open_invitations(person_of(request)),
         "made": [(one.invitation, _absolute(request, one.link)) for one in done or []],
         "failed": failed or [],
     }
@@ -147,8 +147,4 @@ def _absolute(request: HttpRequest, link: str) -> str:
 
 
 def _mine(request: HttpRequest, invitation_id: UUID) -> Invitation:
-    return get_object_or_404(Invitation.objects.for_user(_person(request)), pk=invitation_id)
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
+    return get_object_or_404(Invitation.objects.for_user(person_of(request)), pk=invitation_id)

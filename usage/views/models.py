@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import credentials
 from accounts.models import User
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 from providers import registry
 from providers.catalogue import ModelSpec
 
@@ -33,7 +33,7 @@ def models(request: HttpRequest) -> HttpResponse:
     """All models by provider. In the address: `q` (words), `provider` (slug), `state` (of STATES)."""
     words = request.GET.get("q", "")[:LONGEST_QUERY].split()
     provider, state = request.GET.get("provider", ""), request.GET.get("state", "")
-    everything = model_rows.groups(cast(User, request.user))
+    everything = model_rows.groups(person_of(request))
     filtered = bool(words or provider or state)
     shown = [_narrowed(group, words, state) for group in everything if provider in ("", group.slug)]
     # Without a wish: what a key opens at length, the rest in a line each.
@@ -178,7 +178,7 @@ def _page(
     """The page of one model, with the form that was refused as it was typed."""
     known = overrides.known()
     own = known.override(spec.ref)
-    person = cast(User, request.user)
+    person = person_of(request)
     usual = spec.price_on(known_models.today())
     rows = Price.objects.filter(provider=spec.provider, model=spec.id).order_by("-valid_from")
     refused = any(one is not None and one.is_bound for one in (form, price_form, chain_form))
@@ -204,7 +204,7 @@ def _page(
 
 
 def _by(request: HttpRequest) -> UUID:
-    return cast(User, request.user).pk
+    return person_of(request).pk
 
 
 def _spec(request: HttpRequest, provider: str, model: str) -> ModelSpec:

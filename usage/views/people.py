@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -15,7 +15,7 @@ from accounts import anonymising, people_view, rules
 from accounts import people as changes
 from accounts.models import Membership, Team, User
 from accounts.people_forms import ROLES, PeopleForm
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 from accounts.rules import NotAllowed
 
 from .. import budget_view
@@ -47,7 +47,7 @@ def people(request: HttpRequest) -> HttpResponse:
         "roles": [(name, words[0]) for name, words in ROLES.items()],
         "teams": Team.objects.order_by("name"),
         "states": PeopleForm.STATES.items(),
-        "invited": len(people_view.open_invitations(_person(request))),
+        "invited": len(people_view.open_invitations(person_of(request))),
         "query": _without(request, "page"),
         "unsorted": _without(request, "page", "sort"),
         "narrowed": any(asked.get(name) for name in ("q", "role", "team", "state")),
@@ -69,7 +69,7 @@ def person_role(request: HttpRequest, person_id: UUID) -> HttpResponse:
     if role not in ROLES:
         return _page(request, who, "Choose one of the roles.")
     try:
-        changes.change_role(by=_person(request), person=who, role=role)
+        changes.change_role(by=person_of(request), person=who, role=role)
     except NotAllowed as reason:
         return _page(request, who, str(reason))
     messages.success(request, f"{who.display} is {ROLES[role][0].lower()} now.")
@@ -82,7 +82,7 @@ def person_active(request: HttpRequest, person_id: UUID) -> HttpResponse:
     """Deactivates, or takes that back: `active` is 1 or 0."""
     who, active = get_object_or_404(User, pk=person_id), request.POST.get("active") == "1"
     try:
-        (changes.activate if active else changes.deactivate)(by=_person(request), person=who)
+        (changes.activate if active else changes.deactivate)(by=person_of(request), person=who)
     except NotAllowed as reason:
         return _page(request, who, str(reason))
     messages.success(request, f"{who.display} is {'active again' if active else 'deactivated'}.")
@@ -90,7 +90,7 @@ def person_active(request: HttpRequest, person_id: UUID) -> HttpResponse:
 
 
 def _page(request: HttpRequest, who: User, problem: str = "") -> HttpResponse:
-    by, month = _person(request), period("month", organisation_day(timezone.now()))
+    by, month = person_of(request), period("month", organisation_day(timezone.now()))
     found = sums(Filters(first=month.first, last=month.last, person=who.pk), ("person",))
     context: dict[str, Any] = {
         "who": who,
@@ -115,7 +115,3 @@ def _without(request: HttpRequest, *names: str) -> str:
     for name in names:
         asked.pop(name, None)
     return asked.urlencode()
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -18,11 +18,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import credentials
-from accounts.models import Team, User
+from accounts.models import Team
 from accounts.policies import store
 from accounts.policies.rules import NOTHING_DECIDED, Rule, Rules
 from accounts.policies.store import Scope
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 
 from ..policies import explaining, preview, words
 from ..policies.explain_form import ExplainForm
@@ -92,7 +92,7 @@ def explain(request: HttpRequest) -> HttpResponse:
 @login_required
 def allowed(request: HttpRequest) -> HttpResponse:
     """What one may use oneself, and why."""
-    person = cast(User, request.user)
+    person = person_of(request)
     asked = request.GET.copy()
     asked["person"] = str(person.pk)
     form = ExplainForm(asked if "model" in asked else None)
@@ -108,7 +108,7 @@ def allowed(request: HttpRequest) -> HttpResponse:
 
 def _edit(request: HttpRequest, scope: Scope, found: Team | None = None) -> HttpResponse:
     """The form of one rule. What it takes from people is shown before it is saved."""
-    by = cast(User, request.user)
+    by = person_of(request)
     rules = store.current()
     now = _stored(rules, scope, found)
     usable = credentials.usable_providers(by.pk, None)

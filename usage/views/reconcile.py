@@ -6,7 +6,7 @@ One vendor reports today (providers.registry.reporting); the page shows the firs
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import admin_keys, key_actions
 from accounts.models import Organisation, User
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 from accounts.views.keys import TOO_MANY, may_try
 from providers import registry
 from providers.errors import ProviderError
@@ -98,7 +98,7 @@ def reconcile_key(request: HttpRequest) -> HttpResponse:
             if not may_try(request):
                 form.add_error(None, TOO_MANY)
                 status = 429
-            elif problem := _keep(provider, form, cast(User, request.user)):
+            elif problem := _keep(provider, form, person_of(request)):
                 form.add_error(None, problem)
             else:
                 messages.success(request, "The admin key works and is stored.")
@@ -119,7 +119,7 @@ def remove_reconcile_key(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         context = _frame(provider, state)
         return manage_page(request, "manage/reconcile_remove.html", context, here="usage")
-    key_actions.revoke(credential=stored, by=cast(User, request.user))
+    key_actions.revoke(credential=stored, by=person_of(request))
     messages.success(request, "The admin key is revoked. What was compared stays.")
     return redirect("usage:reconcile")
 
@@ -133,7 +133,7 @@ def reconcile_counted(request: HttpRequest) -> HttpResponse:
     form = CountedForm(request.POST, keys=rows)
     if not form.is_valid():
         return _page(request, form)
-    by = cast(User, request.user).pk
+    by = person_of(request).pk
     reconciling.count(by=by, state=state, keys=form.cleaned_data["counted"])
     if may_try(request):
         _compare(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,7 +16,7 @@ from accounts import people as changes
 from accounts import people_view
 from accounts.models import Membership, Team, User
 from accounts.people_forms import TEAM_ROLES, TeamForm
-from accounts.rights import admins_only, manage_page, managers_too
+from accounts.rights import admins_only, manage_page, managers_too, person_of
 from accounts.rules import NotAllowed
 
 from ..access_tokens import lines as token_lines
@@ -31,7 +31,7 @@ HERE = "teams"
 @managers_too
 def teams(request: HttpRequest) -> HttpResponse:
     """All teams that this person manages; admins make new ones."""
-    by = _person(request)
+    by = person_of(request)
     if request.method == "POST" and not by.is_admin:
         raise Http404
     form = TeamForm(request.POST if request.method == "POST" else None)
@@ -64,7 +64,7 @@ def rename_team(request: HttpRequest, team_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return _page(request, found, "A team needs a name of at most 80 characters.")
     try:
-        changes.rename_team(by=_person(request), team=found, name=form.cleaned_data["name"])
+        changes.rename_team(by=person_of(request), team=found, name=form.cleaned_data["name"])
     except ValidationError as error:
         return _page(request, found, error.messages[0])
     messages.success(request, "Renamed.")
@@ -80,7 +80,7 @@ def put_in_team(request: HttpRequest, team_id: UUID) -> HttpResponse:
     if who is None or role not in TEAM_ROLES:
         return _page(request, found, "Choose a person and a role.")
     try:
-        changes.put_in_team(by=_person(request), person=who, team=found, role=role)
+        changes.put_in_team(by=person_of(request), person=who, team=found, role=role)
     except NotAllowed as reason:
         return _page(request, found, str(reason))
     messages.success(request, f"{who.display} is {TEAM_ROLES[role][0].lower()} of {found.name} now.")
@@ -91,7 +91,7 @@ def put_in_team(request: HttpRequest, team_id: UUID) -> HttpResponse:
 @managers_too
 def take_out_of_team(request: HttpRequest, team_id: UUID) -> HttpResponse:
     """Managers take out members; admins anybody."""
-    by, found = _person(request), _mine(request, team_id)
+    by, found = person_of(request), _mine(request, team_id)
     membership = get_object_or_404(Membership, team=found, user=_uuid(request.POST.get("person", "")))
     if not by.is_admin and membership.role == Membership.Role.MANAGER:
         return _page(request, found, "Only admins take a manager out of a team.")
@@ -101,7 +101,7 @@ def take_out_of_team(request: HttpRequest, team_id: UUID) -> HttpResponse:
 
 
 def _page(request: HttpRequest, found: Team, problem: str = "") -> HttpResponse:
-    by, month = _person(request), period("month", organisation_day(timezone.now()))
+    by, month = person_of(request), period("month", organisation_day(timezone.now()))
     used = sums(Filters(first=month.first, last=month.last, team=found.pk), ("person",))
     spent = {key[0]: one for key, one in used.items()}
     members = people_view.members(found)
@@ -122,7 +122,7 @@ def _page(request: HttpRequest, found: Team, problem: str = "") -> HttpResponse:
 
 
 def _mine(request: HttpRequest, team_id: UUID) -> Team:
-    return get_object_or_404(Team.objects.managed_by(_person(request)), pk=team_id)
+    return get_object_or_404(Team.objects.managed_by(person_of(request)), pk=team_id)
 
 
 def _uuid(text: str) -> UUID | None:
@@ -130,7 +130,3 @@ def _uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)

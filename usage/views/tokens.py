@@ -5,7 +5,6 @@ A token's text is shown in the answer that made it, and never again.
 
 from __future__ import annotations
 
-from typing import cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -20,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import rules
 from accounts.confirming import confirmed
 from accounts.models import AccessToken, Membership, Team, User
-from accounts.rights import admins_only, manage_page, managers_too
+from accounts.rights import admins_only, manage_page, managers_too, person_of
 from accounts.rules import NotAllowed
 from accounts.tokens import policy as token_policies
 from accounts.tokens.actions import Made
@@ -49,7 +48,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
 @sensitive_variables("made")
 def new_token(request: HttpRequest) -> HttpResponse:
     """Makes a token, and shows it on the page that answers."""
-    person, policy = _person(request), TokenPolicy.current()
+    person, policy = person_of(request), TokenPolicy.current()
     if not policy.allows(person):
         messages.error(request, "The organisation does not let you have access tokens.")
         return redirect("usage:tokens")
@@ -94,7 +93,7 @@ def new_token(request: HttpRequest) -> HttpResponse:
 @confirmed("POST")
 def token(request: HttpRequest, token_id: UUID) -> HttpResponse:
     """One of one's own: another name, an earlier end, a budget."""
-    person = _person(request)
+    person = person_of(request)
     found = get_object_or_404(AccessToken.objects.for_user(person).live().select_related("user"), pk=token_id)
     budget = actions.own_budget(found)
     form = TokenForm(request.POST if request.method == "POST" else None, token=found, budget=budget)
@@ -124,7 +123,7 @@ def token(request: HttpRequest, token_id: UUID) -> HttpResponse:
 @login_required
 def revoke_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
     """Asks first."""
-    found = get_object_or_404(AccessToken.objects.for_user(_person(request)).live(), pk=token_id)
+    found = get_object_or_404(AccessToken.objects.for_user(person_of(request)).live(), pk=token_id)
     return _revoking(
         request, found, back=reverse("usage:tokens"), template="usage/token_revoke.html", here=HERE
     )
@@ -135,7 +134,7 @@ def revoke_token(request: HttpRequest, token_id: UUID) -> HttpResponse:
 def revoke_persons_token(request: HttpRequest, person_id: UUID, token_id: UUID) -> HttpResponse:
     """Admins end tokens of anybody; those of owners only owners. Asks first."""
     rows = AccessToken.objects.live().filter(user=person_id).select_related("user")
-    found, by = get_object_or_404(rows, pk=token_id), _person(request)
+    found, by = get_object_or_404(rows, pk=token_id), person_of(request)
     back = reverse("usage:person", args=[person_id])
     if by.pk != person_id and (reason := rules.may_change(by, found.user)):
         messages.error(request, reason)
@@ -147,7 +146,7 @@ def revoke_persons_token(request: HttpRequest, person_id: UUID, token_id: UUID) 
 @managers_too
 def revoke_teams_token(request: HttpRequest, team_id: UUID, token_id: UUID) -> HttpResponse:
     """Managers end tokens for which their team pays. Asks first."""
-    team = get_object_or_404(Team.objects.managed_by(_person(request)), pk=team_id)
+    team = get_object_or_404(Team.objects.managed_by(person_of(request)), pk=team_id)
     rows = AccessToken.objects.live().filter(paying_team=team).select_related("user")
     found, back = get_object_or_404(rows, pk=token_id), reverse("usage:team", args=[team.pk])
     return _revoking(request, found, back=back, template="manage/token_revoke.html", here="teams")
@@ -160,7 +159,7 @@ def token_policy(request: HttpRequest) -> HttpResponse:
     now = TokenPolicy.current()
     form = TokenPolicyForm(request.POST if request.method == "POST" else None, policy=now)
     if form.is_bound and form.is_valid():
-        if token_policies.change(policy=form.policy(), by=_person(request)):
+        if token_policies.change(policy=form.policy(), by=person_of(request)):
             messages.success(request, "Saved. Who may have tokens holds at once.")
         return redirect("usage:people")
     live = AccessToken.objects.usable()
@@ -177,7 +176,7 @@ def token_policy(request: HttpRequest) -> HttpResponse:
 
 @sensitive_variables("made", "context")
 def _listed(request: HttpRequest, made: Made | None = None) -> HttpResponse:
-    person, policy = _person(request), TokenPolicy.current()
+    person, policy = person_of(request), TokenPolicy.current()
     sort = request.GET.get("sort", "name")
     ended = "ended" in request.GET
     context = {
@@ -200,12 +199,8 @@ def _revoking(
     request: HttpRequest, found: AccessToken, *, back: str, template: str, here: str
 ) -> HttpResponse:
     if request.method == "POST":
-        if actions.revoke(token=found, by=_person(request)):
+        if actions.revoke(token=found, by=person_of(request)):
             messages.success(request, f"The token “{found.name}” is revoked. {ENDS}")
         return redirect(back)
     context = {"line": lines.one(found), "month": lines.month(), "back": back}
     return manage_page(request, template, context, here=here)
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import Credential, User
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 
 from .. import (
     budget_view,
@@ -84,7 +84,7 @@ def usage(request: HttpRequest) -> HttpResponse:
 @login_required
 def mine(request: HttpRequest) -> HttpResponse:
     """The person's own usage."""
-    person, today = cast(User, request.user), organisation_day(timezone.now())
+    person, today = person_of(request), organisation_day(timezone.now())
     week, month = period("week", today), period("month", today)
     back = report_changes.earliest(("week", week), ("month", month))
     begin = min(week.first, month.first, back)
@@ -119,7 +119,7 @@ def usage_csv(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def mine_csv(request: HttpRequest) -> HttpResponse:
-    return _file(_form(request, OWN, longest=LONGEST), cast(User, request.user).pk)
+    return _file(_form(request, OWN, longest=LONGEST), person_of(request).pk)
 
 
 @require_safe
@@ -133,7 +133,7 @@ def calls(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def my_calls(request: HttpRequest) -> HttpResponse:
-    return _lines(request, _form(request, OWN), here="mine", fixed=cast(User, request.user).pk)
+    return _lines(request, _form(request, OWN), here="mine", fixed=person_of(request).pk)
 
 
 @require_safe
@@ -147,7 +147,7 @@ def call(request: HttpRequest, call_id: UUID) -> HttpResponse:
 @never_cache
 @login_required
 def my_call(request: HttpRequest, call_id: UUID) -> HttpResponse:
-    return _call(request, report_rows.call(call_id, cast(User, request.user).pk), here="mine")
+    return _call(request, report_rows.call(call_id, person_of(request).pk), here="mine")
 
 
 def _report(
@@ -210,7 +210,7 @@ def _lines(request: HttpRequest, form: ReportForm, *, here: str, fixed: UUID | N
             "page": page,
             "rows": _with_names(page.lines),
             "total": total(filters),
-            "chosen": _chosen(asked, cast(User, request.user)),
+            "chosen": _chosen(asked, person_of(request)),
             "most": report_rows.PAGE,
         }
     return manage_page(

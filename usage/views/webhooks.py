@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,8 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import limits
 from accounts.ids import uuid7
-from accounts.models import User
-from accounts.rights import admins_only, manage_page
+from accounts.rights import admins_only, manage_page, person_of
 from providers.access import Secret
 
 from .. import alert_delivery, alert_view, webhooks
@@ -40,7 +38,7 @@ def new_webhook(request: HttpRequest) -> HttpResponse:
         values = form.cleaned_data
         try:
             secret = webhooks.add(
-                by=_person(request).pk,
+                by=person_of(request).pk,
                 webhook_id=values["id"],
                 name=values["name"],
                 url=values["url"],
@@ -87,7 +85,7 @@ def rotate_webhook(request: HttpRequest, webhook: UUID) -> HttpResponse:
     if request.POST.get("version") != _version(hook):
         messages.info(request, "It has a new secret already. It was shown then.")
         return redirect("usage:webhook", hook.pk)
-    return _show(request, hook, webhooks.rotate(by=_person(request).pk, webhook=hook))
+    return _show(request, hook, webhooks.rotate(by=person_of(request).pk, webhook=hook))
 
 
 @require_POST
@@ -96,7 +94,7 @@ def switch_webhook(request: HttpRequest, webhook: UUID) -> HttpResponse:
     """Switches it off; with `on`, on again."""
     hook = get_object_or_404(Webhook, pk=webhook)
     on = "on" in request.POST
-    webhooks.switch(by=_person(request).pk, webhook=hook, on=on)
+    webhooks.switch(by=person_of(request).pk, webhook=hook, on=on)
     messages.success(request, f"{hook.name} {'hears of the next alert' if on else 'is off'}.")
     return redirect("usage:webhook", hook.pk)
 
@@ -107,7 +105,7 @@ def remove_webhook(request: HttpRequest, webhook: UUID) -> HttpResponse:
     """Asks first."""
     hook = get_object_or_404(Webhook, pk=webhook)
     if request.method == "POST":
-        webhooks.remove(by=_person(request).pk, webhook=hook)
+        webhooks.remove(by=person_of(request).pk, webhook=hook)
         messages.success(request, f"{hook.name} is removed.")
         return redirect("usage:alert_settings")
     return manage_page(request, "manage/alerts_webhook_remove.html", {"webhook": hook}, here="alerts")
@@ -117,7 +115,7 @@ def remove_webhook(request: HttpRequest, webhook: UUID) -> HttpResponse:
 @admins_only
 def test_webhook(request: HttpRequest, webhook: UUID) -> HttpResponse:
     """Sends a test now, and says what became of it."""
-    hook, person = get_object_or_404(Webhook, pk=webhook), _person(request)
+    hook, person = get_object_or_404(Webhook, pk=webhook), person_of(request)
     if not limits.within("webhooks", str(person.pk), times=TESTS, seconds=SECONDS):
         messages.error(request, TOO_MANY)
     else:
@@ -135,7 +133,3 @@ def _show(request: HttpRequest, hook: Webhook, secret: Secret) -> HttpResponse:
 def _version(hook: Webhook) -> str:
     """Names the secret that is in force, and says nothing about it."""
     return f"{hook.previous_until or hook.created_at:%Y%m%d%H%M%S%f}"
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
