@@ -7,8 +7,8 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from accounts import audit
-from accounts.audit import Verb
+from accounts.audit import audit
+from accounts.audit.audit import Verb
 from accounts.models import Organisation, User
 from accounts.names import clean_email, clean_name
 

@@ -8,7 +8,9 @@ class AccountsConfig(AppConfig):
         from allauth.account import signals as allauth_signals
         from django.contrib.auth import signals
 
-        from accounts import sealed_places, second_factor_seals, sign_in_audit
+        from accounts.sealing import places as sealed_places
+        from accounts.sign_in import audit as sign_in_audit
+        from accounts.sign_in import second_factor_seals
 
         signals.user_logged_in.connect(sign_in_audit.signed_in)
         signals.user_logged_out.connect(sign_in_audit.signed_out)

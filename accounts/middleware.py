@@ -8,7 +8,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from accounts import client, first_visit
+from accounts import client
+from accounts.sign_in import first_visit
 
 PROBES = ("/metrics",)
 

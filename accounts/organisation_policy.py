@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts import audit
-from accounts.audit import Verb
+from accounts.audit import audit
+from accounts.audit.audit import Verb
 from accounts.models import Organisation, User
 
 

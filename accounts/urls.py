@@ -10,7 +10,7 @@ from allauth.account import views as allauth_views
 from django.http import HttpResponseBase
 from django.urls import URLPattern, include, path, re_path
 
-from accounts.key_places import PLACES
+from accounts.keys.places import PLACES
 from accounts.views import (
     audit,
     door,

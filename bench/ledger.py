@@ -73,8 +73,8 @@ def _measured(chosen: argparse.Namespace) -> Any:
     from bench import ledger_calls, ledger_cast, ledger_fill, ledger_pages
     from bench.ledger_report import Found
     from config.migrating import alone
-    from usage import digests
     from usage.models import DailyUsage, DigestRow, LedgerLine
+    from usage.reports import digests
 
     took: dict[str, float] = {}
 

@@ -22,13 +22,15 @@ from accounts.ids import uuid7
 from bench.ledger_cast import Cast
 from providers.access import Secret
 from providers.types import MessageRequest, Usage
-from usage import admission, budget_actions, known_models
-from usage.admission import Admitted, Asked
-from usage.attempts import Attempt
+from usage.budgets import actions as budget_actions
 from usage.caller import Caller
+from usage.calls import admission
+from usage.calls.admission import Admitted, Asked
+from usage.calls.attempts import Attempt
+from usage.calls.settlement import settle
+from usage.catalogue import known_models
 from usage.estimates import measure
 from usage.models import Budget
-from usage.settlement import settle
 from usage.writer import writer
 
 BUDGETS = (0, 1, 3, 6)

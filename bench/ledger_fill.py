@@ -16,7 +16,8 @@ from django.db import connection, transaction
 
 from bench import ledger_sql
 from bench.ledger_cast import CLOCK, WEEKDAYS, Cast, clock, patterns, sizes
-from usage import ledger, rows, triggers
+from usage import rows
+from usage.ledger import ledger, triggers
 from usage.models import NOBODY, DailyUsage, Digest, DigestRow, LedgerLine
 
 DAYS = 396  # thirteen months

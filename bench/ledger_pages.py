@@ -25,15 +25,16 @@ from django.db.models import Sum
 from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
-from accounts import actions, first_visit
+from accounts import actions
 from accounts.models import User
+from accounts.sign_in import first_visit
 from usage.models import DailyUsage, LedgerLine
-from usage.report_forms import LONGEST, LONGEST_PAGE, PERIODS, SORTS
-from usage.report_forms import NARROWING as EVERY_FILTER
-from usage.report_names import HEADINGS, OUTCOMES
-from usage.report_rows import PAGE
-from usage.report_sources import unfinished
-from usage.reports import GROUPINGS, Filters, lines
+from usage.reports.forms import LONGEST, LONGEST_PAGE, PERIODS, SORTS
+from usage.reports.forms import NARROWING as EVERY_FILTER
+from usage.reports.lines import PAGE
+from usage.reports.names import HEADINGS, OUTCOMES
+from usage.reports.reports import GROUPINGS, Filters, lines
+from usage.reports.sources import unfinished
 
 NARROWING = tuple(name for name in EVERY_FILTER if name != "credential")  # only the pages of keys lead there
 SEED = 5

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from usage.conversation_calls import ConversationCall, calls_of
+from usage.reports.conversation_calls import ConversationCall, calls_of
 
 from . import tree
 from .models import Conversation

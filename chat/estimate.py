@@ -18,9 +18,11 @@ from accounts.policies import store
 from accounts.policies.features import Feature
 from providers.catalogue import ModelSpec
 from providers.types import Json
-from usage import known_models, policy, send_estimate
+from usage import policy
+from usage.calls import send_estimate
+from usage.calls.send_estimate import PastCall
+from usage.catalogue import known_models
 from usage.clock import database_now
-from usage.send_estimate import PastCall
 
 from . import records, transcript, wishes
 from .models import Conversation, Message, Run

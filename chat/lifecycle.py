@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-from usage import overrides, revoked
+from usage.calls import revoked
+from usage.catalogue import overrides
 from usage.writer import writer
 
 from . import news, recovery, sockets

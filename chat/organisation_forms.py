@@ -6,8 +6,8 @@ from typing import Any
 
 from django import forms
 
-from accounts.forms import NameField, dressed
-from usage.offers import Offer
+from accounts.sign_in.forms import NameField, dressed
+from usage.offers.offers import Offer
 
 from .retention import FEWEST_DAYS, MOST_DAYS
 

@@ -6,14 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from accounts import languages
 from accounts.models import Organisation, User
+from accounts.people import languages
 from accounts.policies import store
 from providers.fold import Fold
 from providers.types import Block, Json
-from usage import budget_glance, offers, overrides, policy
+from usage import policy
+from usage.budgets import glance as budget_glance
+from usage.catalogue import overrides
 from usage.models import LedgerLine, RunTotals
-from usage.offers import Offer
+from usage.offers import offers
+from usage.offers.offers import Offer
 
 from . import remarks, siblings, sidebar, snapshots, wishes
 from .models import Conversation, Message, Run

@@ -18,7 +18,8 @@ from accounts.ids import uuid7
 from accounts.policies import store
 from providers.fold import Fold
 from providers.types import Json
-from usage import overrides, policy, rows
+from usage import policy, rows
+from usage.catalogue import overrides
 from usage.metering import Caller
 
 from . import bell, steps, transcript

@@ -17,8 +17,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, Exists, Min, OuterRef, QuerySet
 
-from accounts import audit
-from accounts.audit import Verb
+from accounts.audit import audit
+from accounts.audit.audit import Verb
 from accounts.clock import database_now
 from accounts.models import Organisation
 from usage.writer import write_turn

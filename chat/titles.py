@@ -9,12 +9,13 @@ import unicodedata
 from functools import partial
 from uuid import UUID
 
-from accounts import languages
 from accounts.ids import uuid7
+from accounts.people import languages
 from accounts.policies import store
 from providers.errors import ProviderError
 from providers.types import Json, MessageRequest
-from usage import metering, overrides, policy
+from usage import metering, policy
+from usage.catalogue import overrides
 from usage.errors import CallRefused
 from usage.metering import Caller
 from usage.writer import writer

@@ -8,12 +8,19 @@ from datetime import time, timedelta
 
 from django.db import DatabaseError, connection
 
-from accounts import audit_retention, rotation, sessions, sign_in_policy
+from accounts.audit import retention as audit_retention
 from accounts.duties import Duty, do_due
+from accounts.sealing import rotation
+from accounts.sign_in import policy as sign_in_policy
+from accounts.sign_in import sessions
 from accounts.single_sign_on import providers as sign_in_providers
 from accounts.tokens import expiry as token_expiry
 from chat import retention
-from usage import alert_delivery, alerts, digests, recommendations, reconciling, watch_money, watch_providers
+from usage.alerts import alerts, watch_money, watch_providers
+from usage.alerts import delivery as alert_delivery
+from usage.recommendations import recommendations
+from usage.reconcile import reconciling
+from usage.reports import digests
 
 DUTIES: tuple[Duty, ...] = (
     Duty("audit", audit_retention.nightly, at=time(3, 40)),

@@ -25,8 +25,8 @@ from chat.host import host
 from chat.journal import committer
 from providers import registry, resilience
 from providers.access import Secret
-from usage.metrics import OTHER, CallMetrics
-from usage.open_calls import open_calls
+from usage.calls.open_calls import open_calls
+from usage.health.metrics import OTHER, CallMetrics
 from usage.writer import writer
 
 COMMIT_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

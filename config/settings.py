@@ -101,8 +101,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.WhoAsks",
     "accounts.middleware.FirstVisit",
-    "accounts.session_middleware.DeviceSeen",
-    "accounts.session_middleware.SecondFactorDue",
+    "accounts.sign_in.session_middleware.DeviceSeen",
+    "accounts.sign_in.session_middleware.SecondFactorDue",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -146,7 +146,7 @@ if REDIS_URL:
 # People sign in by e-mail; accounts are made by the set-up page and by invitations, never by a public form
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-PASSWORD_HASHERS = ["accounts.hashers.Argon2"]
+PASSWORD_HASHERS = ["accounts.sign_in.hashers.Argon2"]
 AUTH_PASSWORD_VALIDATORS = [
     {
         "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
@@ -158,7 +158,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "chat:new"
-ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_ADAPTER = "accounts.sign_in.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -168,16 +168,16 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_FORMS = {
-    "login": "accounts.forms.LoginForm",
-    "change_password": "accounts.forms.ChangePasswordForm",
-    "set_password": "accounts.forms.SetPasswordForm",
-    "reset_password": "accounts.forms.ResetPasswordForm",
-    "reset_password_from_key": "accounts.forms.ResetPasswordKeyForm",
-    "reauthenticate": "accounts.security_forms.ConfirmByPasswordForm",
-    "request_login_code": "accounts.security_forms.CodeRequestForm",
-    "confirm_login_code": "accounts.security_forms.MailedCodeForm",
-    "confirm_email_verification_code": "accounts.security_forms.EmailCodeForm",
-    "add_email": "accounts.security_forms.ChangeEmailForm",
+    "login": "accounts.sign_in.forms.LoginForm",
+    "change_password": "accounts.sign_in.forms.ChangePasswordForm",
+    "set_password": "accounts.sign_in.forms.SetPasswordForm",
+    "reset_password": "accounts.sign_in.forms.ResetPasswordForm",
+    "reset_password_from_key": "accounts.sign_in.forms.ResetPasswordKeyForm",
+    "reauthenticate": "accounts.sign_in.security_forms.ConfirmByPasswordForm",
+    "request_login_code": "accounts.sign_in.security_forms.CodeRequestForm",
+    "confirm_login_code": "accounts.sign_in.security_forms.MailedCodeForm",
+    "confirm_email_verification_code": "accounts.sign_in.security_forms.EmailCodeForm",
+    "add_email": "accounts.sign_in.security_forms.ChangeEmailForm",
 }
 ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",
@@ -199,16 +199,16 @@ ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_CHANGE_EMAIL = True
 
-# Second factors: an authenticator app, passkeys, recovery codes; sealed by accounts.second_factors
-MFA_ADAPTER = "accounts.mfa_adapter.MFAAdapter"
+# Second factors: an authenticator app, passkeys, recovery codes; sealed by accounts.sign_in.second_factors
+MFA_ADAPTER = "accounts.sign_in.mfa_adapter.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_FORMS = {
-    "authenticate": "accounts.security_forms.SecondStepForm",
-    "authenticate_webauthn": "accounts.security_forms.SecondStepPasskeyForm",
-    "login_webauthn": "accounts.security_forms.PasskeySignInForm",
-    "reauthenticate": "accounts.security_forms.ConfirmByCodeForm",
-    "reauthenticate_webauthn": "accounts.security_forms.ConfirmByPasskeyForm",
+    "authenticate": "accounts.sign_in.security_forms.SecondStepForm",
+    "authenticate_webauthn": "accounts.sign_in.security_forms.SecondStepPasskeyForm",
+    "login_webauthn": "accounts.sign_in.security_forms.PasskeySignInForm",
+    "reauthenticate": "accounts.sign_in.security_forms.ConfirmByCodeForm",
+    "reauthenticate_webauthn": "accounts.sign_in.security_forms.ConfirmByPasskeyForm",
 }
 
 # Single sign-on: where the vendors are whose address is not entered on Manage, Sign-in

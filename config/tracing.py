@@ -13,7 +13,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from usage.telemetry import Telemetry
+from usage.health.telemetry import Telemetry
 
 
 def start() -> None:

@@ -7,10 +7,9 @@ import re
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.anonymising import Former
 from accounts.models import AccessToken
-
-from .models import Alert, Budget, Delivery, LimitRequest
+from accounts.people.anonymising import Former
+from usage.models import Alert, Budget, Delivery, LimitRequest
 
 
 def forget(former: Former) -> None:

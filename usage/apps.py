@@ -12,10 +12,12 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         # Here, not above: models cannot be imported before all apps are loaded.
-        from accounts import anonymising as accounts_anonymising
-        from accounts import invitations
-        from accounts import key_figures as accounts_figures
-        from usage import anonymising, grants, key_figures
+        from accounts.keys import figures as accounts_figures
+        from accounts.people import anonymising as accounts_anonymising
+        from accounts.people import invitations
+        from usage import anonymising
+        from usage.budgets import grants
+        from usage.reports import key_figures
 
         accounts_anonymising.also(anonymising.forget)
         accounts_figures.register(key_figures.this_month)

@@ -15,17 +15,16 @@ from uuid import UUID
 from providers.errors import InterruptedStream
 from providers.fold import Fold
 from providers.types import Message, MessageRequest
-
-from .caller import Caller
-from .calls import Call
-from .clock import database_now
-from .counts import count
-from .estimates import seen_usage
-from .retries import Retries, configured
-from .routes import Fallback, Route
-from .second_asks import Shortened
-from .settlement import Settlement, settle_lost, sweep_all, sweep_expired, sweep_some
-from .writer import writer
+from usage.caller import Caller
+from usage.calls.calls import Call
+from usage.calls.counts import count
+from usage.calls.retries import Retries, configured
+from usage.calls.routes import Fallback, Route
+from usage.calls.second_asks import Shortened
+from usage.calls.settlement import Settlement, settle_lost, sweep_all, sweep_expired, sweep_some
+from usage.clock import database_now
+from usage.estimates import seen_usage
+from usage.writer import writer
 
 Purpose = Literal["chat", "title", "benchmark"]
 

@@ -21,10 +21,9 @@ from accounts.policies.standing import Judged, Reason, Standing
 from providers.abilities import SERVER_TOOLS
 from providers.catalogue import Effort, ModelSpec
 from providers.types import Json, MessageRequest
-
-from .errors import CallRefused
-from .policies import words
-from .prices import PLAIN_GEOS
+from usage.errors import CallRefused
+from usage.policies import words
+from usage.prices.prices import PLAIN_GEOS
 
 INACTIVE = "This account is not active. Ask an admin to activate it."
 # What thinks least: the nearest that some models come to not thinking.

@@ -12,7 +12,7 @@ from django.core.mail.backends import smtp
 
 from accounts.mail import stored
 from accounts.mail.server import Server, connect
-from accounts.sealing import SealBroken
+from accounts.sealing.sealing import SealBroken
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import audit
-from accounts.audit import Verb
+from accounts.audit import audit
+from accounts.audit.audit import Verb
 from accounts.mail.server import Server
 from accounts.models import MailServer, User
-from accounts.sealing import SealBroken
+from accounts.sealing.sealing import SealBroken
 
 REMEMBERED = 3  # seconds
 KEY = "mail-is-set-up"

@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.mail import stored
 from accounts.mail.backend import EmailBackend, PasswordUnreadable
 from accounts.mail.server import AddressRefused, Server
-from accounts.sealing import SealBroken
+from accounts.sealing.sealing import SealBroken
 
 SUBJECT = "A test from Parley"
 TEXT = "This letter came through the mail server that is set up in Parley, or is about to be. Mail works."

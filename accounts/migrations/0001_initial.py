@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 import accounts.ids
 import accounts.models.user
-import accounts.sealing
+import accounts.sealing.sealing
 
 
 class Migration(migrations.Migration):
@@ -195,7 +195,7 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("secret", accounts.sealing.SealedField(null=True)),
+                ("secret", accounts.sealing.sealing.SealedField(null=True)),
                 ("hint", models.CharField(blank=True, help_text="The last four characters.", max_length=4)),
                 ("label", models.CharField(blank=True, max_length=80)),
                 (

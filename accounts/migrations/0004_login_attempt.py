@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import accounts.ids
-import accounts.sealing
+import accounts.sealing.sealing
 
 
 class Migration(migrations.Migration):
@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                ("secret", accounts.sealing.SealedField(null=True)),
+                ("secret", accounts.sealing.sealing.SealedField(null=True)),
                 ("user_code", models.CharField(blank=True, max_length=64)),
                 ("verification_uri", models.CharField(blank=True, max_length=500)),
                 ("interval", models.PositiveSmallIntegerField(default=5)),

@@ -5,7 +5,7 @@ from typing import Any
 import django.utils.timezone
 from django.db import migrations, models
 
-from accounts import audit_triggers
+from accounts.audit import triggers as audit_triggers
 
 
 def install(apps: Any, schema_editor: Any) -> None:

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import accounts.ids
-import accounts.sealing
+import accounts.sealing.sealing
 
 
 class Migration(migrations.Migration):
@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
                 ),
                 ("name", models.CharField(max_length=80)),
                 ("client_id", models.CharField(blank=True, max_length=300)),
-                ("secret", accounts.sealing.SealedField(null=True)),
+                ("secret", accounts.sealing.sealing.SealedField(null=True)),
                 ("secret_hint", models.CharField(blank=True, max_length=8)),
                 ("issuer", models.CharField(blank=True, max_length=300)),
                 ("domains", models.JSONField(blank=True, default=list)),
@@ -134,7 +134,7 @@ class Migration(migrations.Migration):
                 ),
                 ("name", models.CharField(max_length=80)),
                 ("client_id", models.CharField(blank=True, max_length=300)),
-                ("secret", accounts.sealing.SealedField(null=True)),
+                ("secret", accounts.sealing.sealing.SealedField(null=True)),
                 ("secret_hint", models.CharField(blank=True, max_length=8)),
                 ("issuer", models.CharField(blank=True, max_length=300)),
                 ("domains", models.JSONField(blank=True, default=list)),
@@ -203,7 +203,7 @@ class Migration(migrations.Migration):
                 ),
                 ("browser", models.CharField(max_length=64)),
                 ("state", models.CharField(max_length=64, unique=True)),
-                ("secret", accounts.sealing.SealedField(null=True)),
+                ("secret", accounts.sealing.sealing.SealedField(null=True)),
                 ("found", models.JSONField(default=dict)),
                 ("next", models.CharField(blank=True, max_length=500)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),

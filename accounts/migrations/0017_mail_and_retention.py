@@ -1,7 +1,7 @@
 import django.utils.timezone
 from django.db import migrations, models
 
-import accounts.sealing
+import accounts.sealing.sealing
 
 
 class Migration(migrations.Migration):
@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("username", models.CharField(blank=True, max_length=254)),
-                ("password", accounts.sealing.SealedField(blank=True, null=True)),
+                ("password", accounts.sealing.sealing.SealedField(blank=True, null=True)),
                 ("sender", models.EmailField(max_length=254)),
                 ("changed_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.ids import uuid7
 from accounts.names import NAME_LENGTH
-from accounts.sealing import SealedField
+from accounts.sealing.sealing import SealedField
 
 from .organisation import Team
 from .user import User

@@ -16,8 +16,8 @@ class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
 
 
 class AuditEvent(models.Model):
-    """One change, or one attempt to sign in. Written by accounts.audit.record alone; the database refuses to
-    change it, and to remove it before it was pruned (accounts.audit_chain.prune).
+    """One change, or one attempt to sign in. Written by accounts.audit.audit.record alone; the database
+    refuses to change it, and to remove it before it was pruned (accounts.audit.chain.prune).
 
     `number` counts from 1 without gaps. `actor` is the person who did it, null where no person did (`via`
     says what did). `kind`, `object` and `name` say what it was done to; people are not named, so that they

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.clock import database_now
 from accounts.ids import uuid7
 from accounts.names import NAME_LENGTH
-from accounts.sealing import SealedField, seal
+from accounts.sealing.sealing import SealedField, seal
 from providers.access import Secret
 
 from .organisation import Membership, Organisation, Team
@@ -40,7 +40,7 @@ class CredentialQuerySet(models.QuerySet["Credential"]):
         """Every credential for calls, in any state but revoked, of an owner who may serve this person.
 
         A team's credentials serve only its members, a deactivated person is served by none. Which of them are
-        used is decided by accounts.credentials; each row has the organisation's `policy` for that.
+        used is decided by accounts.keys.credentials; each row has the organisation's `policy` for that.
         """
         team = models.Q(team=team_id, team__memberships__user=user_id) if team_id else models.Q(pk__in=[])
         owners = models.Q(person=user_id) | team | models.Q(organisation__isnull=False)
@@ -95,15 +95,15 @@ class Credential(models.Model):
     owner wants it replaced.
 
     `base_url` is the address for which the secret was entered. It is never sent anywhere else: it is part of
-    what the secret is sealed to, and `accounts.credentials` passes over a row whose address is no longer the
-    configured one. `options` is what else its provider needs (Access.options); no secrets.
+    what the secret is sealed to, and `accounts.keys.credentials` passes over a row whose address is no longer
+    the configured one. `options` is what else its provider needs (Access.options); no secrets.
 
-    A grant (kind oauth or device) holds its tokens in `secret` (accounts.stored_grants). Its access token is
-    good until `fresh_until`, empty when it does not end; `expires_at` is the end of the grant itself. Who
-    renews it holds the lease of `renewer` and `renewing_until`.
+    A grant (kind oauth or device) holds its tokens in `secret` (accounts.keys.stored_grants). Its access
+    token is good until `fresh_until`, empty when it does not end; `expires_at` is the end of the grant
+    itself. Who renews it holds the lease of `renewer` and `renewing_until`.
 
     An admin key is the organisation's, one for each provider. It reads what the vendor says was used
-    (accounts.admin_keys), and no call is ever made with it.
+    (accounts.keys.admin_keys), and no call is ever made with it.
     """
 
     class Kind(models.TextChoices):

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 class DataKey(models.Model):
     """One key for values. The active one seals; retired ones open what they sealed until it is sealed anew,
-    and are removed when nothing stands under them any more (accounts.rotation).
+    and are removed when nothing stands under them any more (accounts.sealing.rotation).
 
     `id` is the 4-byte number inside each sealed value, `master_key` names the master key that wraps this row.
     """

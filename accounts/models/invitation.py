@@ -38,7 +38,7 @@ class Invitation(models.Model):
 
     Only the SHA-256 of the link's token is stored; sending it again makes a new token, and the old link is
     dead. `grant` is what goes along and only others understand: usage makes a budget of it
-    (accounts.invitations.when_accepted).
+    (accounts.people.invitations.when_accepted).
     """
 
     class State(models.TextChoices):

@@ -7,7 +7,7 @@ import json
 from django.db import models
 from django.utils import timezone
 
-from accounts.sealing import SealedField
+from accounts.sealing.sealing import SealedField
 
 
 class MailServer(models.Model):

@@ -29,7 +29,8 @@ class DeviceSessionQuerySet(models.QuerySet["DeviceSession"]):
 class DeviceSession(models.Model):
     """One session of a person, by the name of its browser and device, so that they can know it and end it.
 
-    No address and no place is kept. `last_seen_at` is true to some minutes (accounts.sessions.SEEN_EVERY).
+    No address and no place is kept. `last_seen_at` is true to some minutes
+    (accounts.sign_in.sessions.SEEN_EVERY).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

@@ -13,14 +13,13 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
-from accounts import audit
-from accounts.audit import Verb
+from accounts.audit import audit
+from accounts.audit.audit import Verb
 from accounts.ids import uuid7
 from accounts.models import Membership, Policy, PolicyStamp, Team, User
-
-from .features import Feature
-from .rules import NO_RULES, NOTHING_ALLOWED, NOTHING_DECIDED, WHICH, Rule, Rules
-from .standing import Standing
+from accounts.policies.features import Feature
+from accounts.policies.rules import NO_RULES, NOTHING_ALLOWED, NOTHING_DECIDED, WHICH, Rule, Rules
+from accounts.policies.standing import Standing
 
 Scope = Policy.Scope
 NAMES = {Scope.ORGANISATION: "the organisation", Scope.OTHERS: "everyone else"}

@@ -22,19 +22,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import audit
-from accounts.audit import Verb
+from accounts.audit import audit
+from accounts.audit.audit import Verb
 from accounts.models import SignInAttempt, SignInDraft, SignInProvider, SignInSettings, SignInVendor, User
 from accounts.models.single_sign_on import ATTEMPT_LASTS
-from accounts.sealing import SealBroken
+from accounts.sealing.sealing import SealBroken
+from accounts.single_sign_on import github, openid
+from accounts.single_sign_on.discovery import Addresses, discover
+from accounts.single_sign_on.identities import Identity
+from accounts.single_sign_on.refusals import Faulty, NoEntry, Turned
 from providers import oauth_pkce
 from providers.access import Secret
 from providers.oauth_tokens import masked
-
-from . import github, openid
-from .discovery import Addresses, discover
-from .identities import Identity
-from .refusals import Faulty, NoEntry, Turned
 
 BROWSER = "single_sign_on"  # of a session: what names this browser
 ANSWER_LENGTH = 8192

@@ -7,14 +7,15 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, transaction
 
-from accounts import audit, letters, sign_in_policy
-from accounts.audit import Verb
+from accounts import letters
+from accounts.audit import audit
+from accounts.audit.audit import Verb
 from accounts.models import SignInConnection, SignInProvider, User
-
-from . import groups
-from .identities import Identity
-from .refusals import Turned
-from .sign_up import SignUp
+from accounts.sign_in import policy as sign_in_policy
+from accounts.single_sign_on import groups
+from accounts.single_sign_on.identities import Identity
+from accounts.single_sign_on.refusals import Turned
+from accounts.single_sign_on.sign_up import SignUp
 
 TAKEN = "This account at the provider is connected to another account here."
 OTHER = "You are connected to another account at this provider. Disconnect that one first."

@@ -17,16 +17,18 @@ from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import audit, invitations, sign_in_audit, sign_in_policy
-from accounts.audit import Verb
-from accounts.invitations import InvitationGone
+from accounts.audit import audit
+from accounts.audit.audit import Verb
 from accounts.models import Invitation, SignInConnection, SignInProvider, User
-
-from . import connections, groups
-from .groups import VIA
-from .identities import Identity
-from .refusals import Turned
-from .sign_up import SignUp
+from accounts.people import invitations
+from accounts.people.invitations import InvitationGone
+from accounts.sign_in import audit as sign_in_audit
+from accounts.sign_in import policy as sign_in_policy
+from accounts.single_sign_on import connections, groups
+from accounts.single_sign_on.groups import VIA
+from accounts.single_sign_on.identities import Identity
+from accounts.single_sign_on.refusals import Turned
+from accounts.single_sign_on.sign_up import SignUp
 
 NOT_ACCEPTED = "Your address at this provider is not accepted here. Ask an admin."
 INACTIVE = "This account is not active. Ask an admin if you think that this is a mistake."

@@ -8,14 +8,13 @@ from uuid import UUID
 from django import forms
 from django.core.exceptions import ValidationError
 
-from accounts.forms import NameField, dressed
 from accounts.models import Membership, SignInDraft, Team, User
 from accounts.names import one_line
+from accounts.sign_in.forms import NameField, dressed
+from accounts.single_sign_on.identities import GROUP_LENGTH
+from accounts.single_sign_on.sign_up import MOST_DOMAINS, domains_in
+from accounts.single_sign_on.vendors import VENDORS, issuer_of, typed_of
 from providers.access import Secret
-
-from .identities import GROUP_LENGTH
-from .sign_up import MOST_DOMAINS, domains_in
-from .vendors import VENDORS, issuer_of, typed_of
 
 EMPTY_RULES = 3  # further lines that the page offers
 MOST_RULES = 100

@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from accounts import audit, people, sign_in_policy
-from accounts.audit import Verb
+from accounts.audit import audit
+from accounts.audit.audit import Verb
 from accounts.models import GivenMembership, Membership, SignInConnection, SignInSettings, Team, User
+from accounts.people import people
+from accounts.sign_in import policy as sign_in_policy
 
 VIA = "single sign-on"
 

@@ -13,10 +13,9 @@ from allauth.account.models import Login
 from allauth.mfa.stages import AuthenticateStage
 from django.http import HttpRequest
 
-from accounts import sign_in_policy
 from accounts.models import SignInProvider, User
-
-from .sign_up import SignUp
+from accounts.sign_in import policy as sign_in_policy
+from accounts.single_sign_on.sign_up import SignUp
 
 METHOD = "single sign-on"  # of allauth's records of how a session signed in
 CHECKED = "second_factor_checked"  # in such a record and in a login's state: the provider has checked one

@@ -8,8 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import audit, sign_in_policy
-from accounts.audit import Verb
+from accounts.audit import audit
+from accounts.audit.audit import Verb
 from accounts.models import (
     SignInAttempt,
     SignInConnection,
@@ -19,14 +19,14 @@ from accounts.models import (
     User,
 )
 from accounts.models.single_sign_on import DRAFT_LASTS
-from accounts.rules import NotAllowed
+from accounts.people.rules import NotAllowed
+from accounts.sign_in import policy as sign_in_policy
+from accounts.single_sign_on import connections, sign_up
+from accounts.single_sign_on.attempts import secret_of
+from accounts.single_sign_on.identities import Identity
+from accounts.single_sign_on.refusals import Faulty
+from accounts.single_sign_on.vendors import VENDORS, issuer_of
 from providers.access import Secret
-
-from . import connections, sign_up
-from .attempts import secret_of
-from .identities import Identity
-from .refusals import Faulty
-from .vendors import VENDORS, issuer_of
 
 COPIED = (
     "vendor",

@@ -21,7 +21,7 @@ from django.db import transaction
 from accounts import organisation_policy
 from accounts.models import Organisation, SignInProvider, User
 from accounts.names import clean_email
-from accounts.rules import NotAllowed
+from accounts.people.rules import NotAllowed
 
 SIGN_UP = "sign_up"
 Mode = Literal["closed", "invited", "domain", "sso"]

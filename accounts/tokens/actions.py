@@ -15,12 +15,12 @@ from django.db import transaction
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accounts import audit
-from accounts.audit import Verb
+from accounts.audit import audit
+from accounts.audit.audit import Verb
 from accounts.ids import uuid7
 from accounts.models import AccessToken, Membership, Team, User
 from accounts.names import clean_name
-from accounts.rules import NotAllowed
+from accounts.people.rules import NotAllowed
 from accounts.tokens import text
 from accounts.tokens.policy import TokenPolicy
 from providers.access import Secret

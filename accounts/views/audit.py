@@ -9,8 +9,9 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import audit_retention, audit_view
-from accounts.audit_view import AuditForm
+from accounts.audit import retention as audit_retention
+from accounts.audit import view as audit_view
+from accounts.audit.view import AuditForm
 from accounts.models import User
 from accounts.rights import admins_only, manage_page, person_of
 

@@ -12,11 +12,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from accounts import actions, checking, credentials, first_visit, key_actions, limits
-from accounts.forms import KeyForm, SetupForm
-from accounts.key_owners import Owner
+from accounts import actions
+from accounts.keys import actions as key_actions
+from accounts.keys import checking, credentials
+from accounts.keys.owners import Owner
 from accounts.mail import stored as mail
 from accounts.models import Organisation, User
+from accounts.sign_in import first_visit, limits
+from accounts.sign_in.forms import KeyForm, SetupForm
 from providers.access import Access, Secret
 from providers.errors import ProviderError
 

@@ -11,11 +11,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from accounts import invitations, limits
 from accounts.client import address
-from accounts.invitations import InvitationGone
 from accounts.models import Invitation, Organisation, SignInProvider, User
 from accounts.names import NAME_LENGTH
+from accounts.people import invitations
+from accounts.people.invitations import InvitationGone
+from accounts.sign_in import limits
 from accounts.single_sign_on import other_ways
 from accounts.single_sign_on.sign_up import SignUp
 

@@ -7,9 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from accounts import key_policy
-from accounts.key_policy import KeyPolicy
-from accounts.key_settings import ORDERS, WHO, PolicyForm
+from accounts.keys import policy as key_policy
+from accounts.keys.policy import KeyPolicy
+from accounts.keys.settings_forms import ORDERS, WHO, PolicyForm
 from accounts.rights import admins_only, manage_page, person_of
 
 

@@ -1,5 +1,5 @@
 """Keys: listing, entering, replacing, changing, checking, revoking. One set of views for the three places
-(accounts.key_places): the organisation's, those of the teams that a person manages, and a person's own.
+(accounts.keys.places): the organisation's, those of the teams that a person manages, and a person's own.
 """
 
 from __future__ import annotations
@@ -13,15 +13,20 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import checking, connecting, credentials, key_actions, key_forms, key_lines, limits
-from accounts.key_forms import AccessForm
-from accounts.key_lines import KINDS
-from accounts.key_owners import Owner
-from accounts.key_places import Place, placed
-from accounts.key_policy import KeyPolicy
-from accounts.key_settings import SettingsForm
+from accounts.keys import actions as key_actions
+from accounts.keys import checking, credentials
+from accounts.keys import forms as key_forms
+from accounts.keys import lines as key_lines
+from accounts.keys.forms import AccessForm
+from accounts.keys.lines import KINDS
+from accounts.keys.owners import Owner
+from accounts.keys.places import Place, placed
+from accounts.keys.policy import KeyPolicy
+from accounts.keys.settings_forms import SettingsForm
+from accounts.logins import connecting
 from accounts.models import Credential, User
 from accounts.rights import manage_page, person_of
+from accounts.sign_in import limits
 from providers import registry
 from providers.access import Access, AccessKind
 from providers.errors import ProviderError

@@ -17,10 +17,11 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts import connecting, key_forms
-from accounts.key_forms import AccessForm
-from accounts.key_places import PLACES, Place, placed
-from accounts.key_policy import KeyPolicy
+from accounts.keys import forms as key_forms
+from accounts.keys.forms import AccessForm
+from accounts.keys.places import PLACES, Place, placed
+from accounts.keys.policy import KeyPolicy
+from accounts.logins import connecting
 from accounts.models import Credential, LoginAttempt, User
 from accounts.rights import person_of
 from accounts.views.keys import TOO_MANY, key_page, may_try, owners_for, provider_label

@@ -12,12 +12,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import limits
-from accounts.confirming import confirmed, is_confirmed
 from accounts.mail import stored, trial
 from accounts.mail.forms import MailForm
 from accounts.models import User
 from accounts.rights import admins_only, manage_page, owners_only, person_of
+from accounts.sign_in import limits
+from accounts.sign_in.confirming import confirmed, is_confirmed
 
 HERE = "settings"
 TESTS, SECONDS = 20, 10 * 60  # letters that one person may send

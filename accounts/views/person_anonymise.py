@@ -12,12 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods
 
-from accounts import anonymising, rules
-from accounts.confirming import confirmed
-from accounts.forms import dressed
 from accounts.models import User
 from accounts.names import clean_email
+from accounts.people import anonymising, rules
 from accounts.rights import admins_only, manage_page, person_of
+from accounts.sign_in.confirming import confirmed
+from accounts.sign_in.forms import dressed
 
 STILL_ACTIVE = "Deactivate this person first: only who has left is anonymised."
 

@@ -9,10 +9,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import rules, second_factors, sessions
-from accounts.confirming import confirmed
 from accounts.models import DeviceSession, User
+from accounts.people import rules
 from accounts.rights import admins_only, manage_page, person_of
+from accounts.sign_in import second_factors, sessions
+from accounts.sign_in.confirming import confirmed
 from accounts.single_sign_on import connections
 
 

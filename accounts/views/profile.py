@@ -10,9 +10,9 @@ from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from accounts import people, rules
 from accounts.models import Team
-from accounts.people_forms import ProfileForm
+from accounts.people import people, rules
+from accounts.people.forms import ProfileForm
 from accounts.rights import manage_page, person_of
 
 

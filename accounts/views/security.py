@@ -17,13 +17,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import second_factor_seals, second_factors, sessions, sign_in_policy, totp
-from accounts.confirming import confirmed
 from accounts.mail import stored as mail
 from accounts.models import User
 from accounts.rights import manage_page, person_of
-from accounts.sealing import SealBroken
-from accounts.security_forms import AddPasskeyForm, AddTotpForm, PasskeyNameForm
+from accounts.sealing.sealing import SealBroken
+from accounts.sign_in import policy as sign_in_policy
+from accounts.sign_in import second_factor_seals, second_factors, sessions, totp
+from accounts.sign_in.confirming import confirmed
+from accounts.sign_in.security_forms import AddPasskeyForm, AddTotpForm, PasskeyNameForm
 from accounts.single_sign_on import connections, other_ways
 from providers.access import Secret
 

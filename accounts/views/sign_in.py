@@ -19,9 +19,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from accounts import second_factors, sign_in_audit
-from accounts.confirming import confirmed
 from accounts.mail import stored as mail
+from accounts.sign_in import audit as sign_in_audit
+from accounts.sign_in import second_factors
+from accounts.sign_in.confirming import confirmed
 from accounts.single_sign_on import other_ways
 from accounts.single_sign_on.sign_up import SignUp
 

@@ -12,12 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
-from accounts import sign_in_policy
-from accounts.confirming import confirmed
 from accounts.mail import stored as mail
 from accounts.models import User
 from accounts.rights import admins_only, manage_page, person_of
-from accounts.security_forms import SignInPolicyForm
+from accounts.sign_in import policy as sign_in_policy
+from accounts.sign_in.confirming import confirmed
+from accounts.sign_in.security_forms import SignInPolicyForm
 from accounts.single_sign_on.forms import SignUpForm
 from accounts.single_sign_on.sign_up import SignUp
 from accounts.single_sign_on.vendors import VENDORS

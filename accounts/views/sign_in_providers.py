@@ -13,11 +13,11 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import limits
-from accounts.confirming import confirmed
 from accounts.models import SignInAttempt, SignInDraft, SignInProvider, Team
+from accounts.people.rules import NotAllowed
 from accounts.rights import admins_only, manage_page, person_of
-from accounts.rules import NotAllowed
+from accounts.sign_in import limits
+from accounts.sign_in.confirming import confirmed
 from accounts.single_sign_on import attempts, identities, providers
 from accounts.single_sign_on.forms import ProviderForm, rule_forms, rules_of
 from accounts.single_sign_on.groups import outcome

@@ -9,15 +9,17 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import invitations, letters, limits
+from accounts import letters
 from accounts.client import address
-from accounts.confirming import confirmed
-from accounts.forms import dressed
 from accounts.mail import stored as mail
 from accounts.models import Invitation, User
 from accounts.names import clean_email
+from accounts.people import invitations
+from accounts.people.rules import NotAllowed
 from accounts.rights import admins_only, person_of
-from accounts.rules import NotAllowed
+from accounts.sign_in import limits
+from accounts.sign_in.confirming import confirmed
+from accounts.sign_in.forms import dressed
 from accounts.single_sign_on import other_ways, sign_up
 from accounts.single_sign_on.forms import SignUpForm
 from accounts.single_sign_on.sign_up import SignUp

@@ -20,11 +20,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import limits
 from accounts.client import address
-from accounts.confirming import confirmed
 from accounts.models import SignInAttempt, SignInConnection, SignInDraft, SignInProvider
 from accounts.rights import person_of
+from accounts.sign_in import limits
+from accounts.sign_in.confirming import confirmed
 from accounts.single_sign_on import attempts, connections, entering, id_tokens, other_ways, providers
 from accounts.single_sign_on.attempts import Finished
 from accounts.single_sign_on.refusals import Faulty, NoEntry

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.policies import store
 from accounts.rights import person_of
-from usage import offers, policy
+from usage import policy
+from usage.offers import offers
 
 from .. import actions, drain, pages, sidebar, wishes
 from ..forms import SendForm, SettingsForm

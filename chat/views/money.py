@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.rights import person_of
-from usage import budget_glance
+from usage.budgets import glance as budget_glance
 
 from .. import costs
 from ..estimate import next_turn

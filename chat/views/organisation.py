@@ -16,13 +16,16 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import actions as account_actions
-from accounts import audit_retention, limits
-from accounts.confirming import is_confirmed
+from accounts.audit import retention as audit_retention
 from accounts.mail import stored as mail
 from accounts.models import Organisation
 from accounts.rights import admins_only, manage_page, person_of
-from usage import actions as usage_actions
-from usage import health, offers, overrides, vendors
+from accounts.sign_in import limits
+from accounts.sign_in.confirming import is_confirmed
+from usage.catalogue import actions as usage_actions
+from usage.catalogue import overrides
+from usage.health import health, vendors
+from usage.offers import offers
 
 from .. import retention
 from ..organisation_forms import DefaultModelForm, NameForm, RetentionForm

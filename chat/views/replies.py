@@ -16,7 +16,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from accounts.rights import person_of
-from usage import offers, policy
+from usage import policy
+from usage.offers import offers
 
 from .. import pages, wishes
 from ..forms import first_error

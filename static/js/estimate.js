@@ -1,5 +1,5 @@
 /**
- * What sending a text would cost, from the figures of the server (usage/send_estimate.py). Pure: tokens and
+ * What sending a text would cost, from the figures of the server (usage/calls/send_estimate.py). Pure: tokens and
  * pico-dollars in, nano-dollars out, all of them whole numbers that a double holds exactly.
  */
 

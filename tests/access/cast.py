@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.test import Client
 
-from accounts import actions, invitations
+from accounts import actions
 from accounts.ids import uuid7
 from accounts.models import (
     AccessToken,
@@ -23,13 +23,14 @@ from accounts.models import (
     Team,
     User,
 )
+from accounts.people import invitations
 from accounts.single_sign_on import providers as sign_in_providers
 from chat.models import Conversation, Message
 from providers.access import Secret
 from tests.access.matrix import ROLES
 from tests.usage.budgeting import budget
 from tests.usage.lines import line
-from usage import webhooks
+from usage.alerts import webhooks
 from usage.models import Endpoint, LimitRequest, Webhook
 
 PASSWORD = "a lamp, two rivers"

@@ -17,12 +17,12 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from websockets.exceptions import ConnectionClosed
 
-from accounts import first_visit
+from accounts.sign_in import first_visit
 from chat import events, sockets
 from tests.access.cast import Cast, gathered
 from tests.access.matrix import COMMANDS, ROLES, ROUTES
 from tests.live import Listener, LiveServer, Visitor
-from usage import discovery, overrides
+from usage.catalogue import discovery, overrides
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE")
 SIGNING_OUT = "account_logout"  # leads to the door, and is noted

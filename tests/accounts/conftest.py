@@ -13,8 +13,10 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from accounts import actions, first_visit, sealing
+from accounts import actions
 from accounts.models import User
+from accounts.sealing import sealing
+from accounts.sign_in import first_visit
 from providers import addresses
 from providers.access import Secret
 from tests.letters import remember_none

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from accounts import credentials, key_actions
-from accounts.credentials import CredentialChoice
-from accounts.key_owners import Owner
+from accounts.keys import actions as key_actions
+from accounts.keys import credentials
+from accounts.keys.credentials import CredentialChoice
+from accounts.keys.owners import Owner
 from accounts.models import Credential, Organisation, User
 from providers import oauth_pkce
 from providers.oauth import Grant

@@ -14,7 +14,8 @@ def main(database: str, credential_id: str, token_url: str, client_id: str) -> N
     settings.DATABASES["default"]["NAME"] = database
     django.setup()
 
-    from accounts import credentials, grants  # after the settings are in place
+    from accounts.keys import credentials
+    from accounts.logins import grants  # after the settings are in place
     from accounts.models import Credential
     from providers.oauth import OAuthClient
 

@@ -9,8 +9,8 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.test import Client
 
-from accounts import second_factors, totp
 from accounts.models import AuditEvent, User
+from accounts.sign_in import second_factors, totp
 from providers.access import Secret
 
 from .conftest import PASSWORD

@@ -17,15 +17,15 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts import actions
-from accounts.anonymising import UNREACHABLE, NotPossible, anonymise, is_former
 from accounts.models import AccessToken, Credential, LoginAttempt, Membership, Team, User
+from accounts.people.anonymising import UNREACHABLE, NotPossible, anonymise, is_former
 from chat import sockets
 from chat.models import Conversation, Message
 from providers.access import Secret
 from tests.usage.spent import spent
-from usage import ledger
+from usage.ledger import ledger
 from usage.models import Alert, Budget, DailyUsage, Delivery, LedgerLine, LimitRequest
-from usage.reports import Filters, sums, total
+from usage.reports.reports import Filters, sums, total
 
 from .conftest import PASSWORD, signed_in
 

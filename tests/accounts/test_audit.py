@@ -13,8 +13,11 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from accounts import actions, audit, audit_chain, audit_triggers
-from accounts.audit import Verb
+from accounts import actions
+from accounts.audit import audit
+from accounts.audit import chain as audit_chain
+from accounts.audit import triggers as audit_triggers
+from accounts.audit.audit import Verb
 from accounts.models import AuditCheckpoint, AuditEvent, AuditHead, User
 
 pytestmark = pytest.mark.services

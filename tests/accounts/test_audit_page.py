@@ -12,8 +12,11 @@ import time_machine
 from django.db import transaction
 from django.test import Client
 
-from accounts import audit, audit_retention, audit_view, organisation_policy
-from accounts.audit import Verb
+from accounts import organisation_policy
+from accounts.audit import audit
+from accounts.audit import retention as audit_retention
+from accounts.audit import view as audit_view
+from accounts.audit.audit import Verb
 from accounts.duties import do_now
 from accounts.models import AuditEvent, User
 from config.duties import DUTIES

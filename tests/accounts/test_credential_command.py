@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from accounts import key_policy
-from accounts.key_policy import KeyPolicy
+from accounts.keys import policy as key_policy
+from accounts.keys.policy import KeyPolicy
 from accounts.models import AuditEvent, Credential, Membership, Team, User
 from providers.access import Secret
 

@@ -10,8 +10,8 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import credentials
-from accounts.credentials import blocked_reason, for_call, mark_invalid, mark_used, usable_providers
+from accounts.keys import credentials
+from accounts.keys.credentials import blocked_reason, for_call, mark_invalid, mark_used, usable_providers
 from accounts.models import Credential, Membership, Organisation, Team, User
 from providers.access import Secret
 

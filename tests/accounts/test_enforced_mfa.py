@@ -10,8 +10,10 @@ import pytest
 import time_machine
 from django.test import Client
 
-from accounts import actions, second_factors, sign_in_policy
+from accounts import actions
 from accounts.models import AccessToken, AuditEvent, Organisation, User
+from accounts.sign_in import policy as sign_in_policy
+from accounts.sign_in import second_factors
 from providers.access import Secret
 
 from .conftest import PASSWORD, signed_in

@@ -14,11 +14,13 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection
 
-from accounts import credentials, grants, key_actions
-from accounts.credentials import CredentialChoice
-from accounts.key_owners import Owner
+from accounts.keys import actions as key_actions
+from accounts.keys import credentials
+from accounts.keys.credentials import CredentialChoice
+from accounts.keys.owners import Owner
+from accounts.keys.stored_grants import StoredGrant
+from accounts.logins import grants
 from accounts.models import Credential, Organisation, User
-from accounts.stored_grants import StoredGrant
 from providers.access import Access, Secret
 from providers.errors import RateLimited, ServerError
 from providers.oauth import ClientRefused, Grant, LoginNeeded, Unanswered

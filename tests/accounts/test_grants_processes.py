@@ -17,7 +17,7 @@ from asgiref.sync import async_to_sync
 from django.conf import settings as live_settings
 from django.db import connection, transaction
 
-from accounts import grants
+from accounts.logins import grants
 from accounts.models import Credential, User
 from providers.oauth import LoginNeeded
 from tests.authorization import AuthorizationServer, authorization_server

@@ -14,10 +14,11 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.test import Client
 
-from accounts import actions, invitation_lists, invitations, people
-from accounts.invitations import InvitationGone
+from accounts import actions
 from accounts.models import AuditEvent, Invitation, Membership, Team, User
-from accounts.rules import NotAllowed
+from accounts.people import invitation_lists, invitations, people
+from accounts.people.invitations import InvitationGone
+from accounts.people.rules import NotAllowed
 
 from .conftest import PASSWORD
 

@@ -11,8 +11,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import actions, credentials, key_actions
-from accounts.key_owners import Owner
+from accounts import actions
+from accounts.keys import actions as key_actions
+from accounts.keys import credentials
+from accounts.keys.owners import Owner
 from accounts.models import Credential, Organisation, User
 from providers.access import Secret
 

@@ -18,10 +18,11 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from accounts import connecting, credentials, grants
+from accounts.keys import credentials
+from accounts.keys.stored_grants import StoredGrant
+from accounts.logins import connecting, grants
 from accounts.management.commands.connect import Command
 from accounts.models import Credential, LoginAttempt, User
-from accounts.stored_grants import StoredGrant
 from tests.authorization import REDIRECT, AuthorizationServer, authorization_server
 
 from .conftest import Vendor, signed_in

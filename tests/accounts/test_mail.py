@@ -10,9 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from accounts import actions, rotation
+from accounts import actions
 from accounts.mail import stored
 from accounts.models import AuditEvent, DataKey, MailServer, User
+from accounts.sealing import rotation
 
 from . import mail_server
 from .conftest import signed_in

@@ -15,9 +15,10 @@ from django.core import mail
 from django.db import connection
 from django.test import Client
 
-from accounts import sealed_places, second_factor_seals, second_factors, totp
 from accounts.models import DataKey, User
-from accounts.sealing import SealBroken
+from accounts.sealing import places as sealed_places
+from accounts.sealing.sealing import SealBroken
+from accounts.sign_in import second_factor_seals, second_factors, totp
 from providers.access import Secret
 
 from .conftest import PASSWORD, signed_in

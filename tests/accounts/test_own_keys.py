@@ -8,9 +8,11 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from accounts import credentials, key_actions, key_policy
-from accounts.key_owners import Owner
-from accounts.key_policy import KeyPolicy
+from accounts.keys import actions as key_actions
+from accounts.keys import credentials
+from accounts.keys import policy as key_policy
+from accounts.keys.owners import Owner
+from accounts.keys.policy import KeyPolicy
 from accounts.models import AuditEvent, Credential, LoginAttempt, Membership, Organisation, Team, User
 from providers.access import Secret
 

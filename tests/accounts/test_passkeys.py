@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import second_factors
 from accounts.models import AuditEvent, User
+from accounts.sign_in import second_factors
 
 from .signing_in import by_password, is_signed_in, with_app, with_passkey
 

@@ -10,8 +10,8 @@ from django.contrib.auth.hashers import get_hasher, make_password
 from django.core import mail
 from django.test import Client
 
-from accounts.hashers import Argon2
 from accounts.models import User
+from accounts.sign_in.hashers import Argon2
 
 from .conftest import PASSWORD, signed_in
 
@@ -25,7 +25,7 @@ def change(client: Client, old: str = PASSWORD, new: str = NEW, again: str = NEW
 
 
 def test_passwords_are_stored_with_argon2id(settings: Any) -> None:
-    settings.PASSWORD_HASHERS = ["accounts.hashers.Argon2"]
+    settings.PASSWORD_HASHERS = ["accounts.sign_in.hashers.Argon2"]
     assert make_password(PASSWORD).startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
     assert isinstance(get_hasher(), Argon2)
     assert Argon2().verify(PASSWORD, make_password(PASSWORD))

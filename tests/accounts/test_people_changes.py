@@ -9,9 +9,10 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test import Client
 
-from accounts import actions, people, rules
+from accounts import actions
 from accounts.models import AuditEvent, Membership, User
-from accounts.rules import NotAllowed
+from accounts.people import people, rules
+from accounts.people.rules import NotAllowed
 
 from .conftest import PASSWORD
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from accounts import actions, anonymising
+from accounts import actions
 from accounts.models import AuditEvent, User
+from accounts.people import anonymising
 
 from .conftest import PASSWORD, signed_in
 from .signing_in import by_password, with_app

@@ -8,8 +8,10 @@ import pytest
 from allauth.mfa.models import Authenticator
 from django.core.management import CommandError, call_command
 
-from accounts import actions, people, sign_in_policy
+from accounts import actions
 from accounts.models import AuditEvent, User
+from accounts.people import people
+from accounts.sign_in import policy as sign_in_policy
 
 from .conftest import PASSWORD, signed_in
 from .signing_in import by_password, is_signed_in, with_app

@@ -10,9 +10,10 @@ from uuid import UUID, uuid5
 import pytest
 from django.utils import timezone
 
-from accounts import credentials, key_actions
-from accounts.credentials import for_call
-from accounts.key_actions import Settings
+from accounts.keys import actions as key_actions
+from accounts.keys import credentials
+from accounts.keys.actions import Settings
+from accounts.keys.credentials import for_call
 from accounts.models import Credential, User
 
 from .conftest import GOOD_KEY, Vendor, signed_in

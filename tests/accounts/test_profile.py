@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.test import Client
 
-from accounts import people
 from accounts.models import User
+from accounts.people import people
 
 HOST = {"host": "localhost"}
 

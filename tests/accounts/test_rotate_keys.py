@@ -12,9 +12,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from accounts import audit_chain, key_actions, rotation, sealed_places, sealing
+from accounts.audit import chain as audit_chain
+from accounts.keys import actions as key_actions
 from accounts.models import AuditEvent, Credential, DataKey, LoginAttempt, Organisation, User
-from accounts.sealing import KeysMissing
+from accounts.sealing import places as sealed_places
+from accounts.sealing import rotation, sealing
+from accounts.sealing.sealing import KeysMissing
 from providers.access import Secret
 
 pytestmark = pytest.mark.services

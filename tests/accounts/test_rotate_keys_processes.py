@@ -16,8 +16,8 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from accounts import sealing
 from accounts.models import Credential, DataKey, Organisation, User
+from accounts.sealing import sealing
 from providers.access import Secret
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]

@@ -9,11 +9,12 @@ from collections.abc import Callable
 
 import pytest
 
-from accounts import checking, credentials, rotation
 from accounts.ids import uuid7
+from accounts.keys import checking, credentials
+from accounts.keys.stored_grants import StoredGrant
 from accounts.models import AuditEvent, Credential, DataKey, LoginAttempt, Organisation, Team, User
-from accounts.sealing import SealBroken, forget_keys
-from accounts.stored_grants import StoredGrant
+from accounts.sealing import rotation
+from accounts.sealing.sealing import SealBroken, forget_keys
 from providers.access import Secret
 
 from .conftest import BASE_URL, signed_in

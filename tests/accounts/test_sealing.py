@@ -11,7 +11,7 @@ import pytest
 from django.db import transaction
 
 from accounts.models import Credential, DataKey, Organisation, Team, User
-from accounts.sealing import KeysMissing, SealBroken, check_keys, forget_keys, open_sealed, seal
+from accounts.sealing.sealing import KeysMissing, SealBroken, check_keys, forget_keys, open_sealed, seal
 from providers.access import Secret
 
 KEY = "sk-ant-canary-sealed-4410"

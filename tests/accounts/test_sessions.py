@@ -11,9 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import sessions
-from accounts.devices import device_name
 from accounts.models import AuditEvent, DeviceSession, User
+from accounts.sign_in import sessions
+from accounts.sign_in.devices import device_name
 
 from .conftest import PASSWORD, signed_in
 from .signing_in import by_password, is_signed_in, verbs

@@ -15,8 +15,8 @@ from asgiref.sync import sync_to_async
 from django.db import connections
 from django.test import AsyncClient, Client
 
-from accounts import first_visit
 from accounts.models import Organisation, User
+from accounts.sign_in import first_visit
 
 from .conftest import PASSWORD
 

@@ -10,7 +10,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
-from accounts import actions, credentials
+from accounts import actions
+from accounts.keys import credentials
 from accounts.models import Credential, User
 
 from .conftest import GOOD_KEY, PASSWORD, Vendor, signed_in

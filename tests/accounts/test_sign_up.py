@@ -9,8 +9,9 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from accounts import actions, invitations
+from accounts import actions
 from accounts.models import Invitation, Membership, Team, User
+from accounts.people import invitations
 from accounts.single_sign_on import sign_up
 
 from .conftest import PASSWORD

@@ -9,8 +9,9 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from accounts import actions, invitations
+from accounts import actions
 from accounts.models import Membership, SignInConnection, SignInProvider, Team, User
+from accounts.people import invitations
 from tests.openid import OpenIDProvider
 
 from .conftest import PASSWORD

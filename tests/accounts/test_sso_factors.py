@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import actions, sign_in_policy
+from accounts import actions
 from accounts.models import User
+from accounts.sign_in import policy as sign_in_policy
 from accounts.single_sign_on import providers, sign_up
 from tests.openid import OpenIDProvider
 

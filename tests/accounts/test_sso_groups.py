@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from accounts import people
 from accounts.models import AuditEvent, Membership, SignInConnection, SignInProvider, Team, User
+from accounts.people import people
 from accounts.single_sign_on import providers
 from tests.openid import OpenIDProvider
 

@@ -9,9 +9,9 @@ import pytest
 from django.core import mail
 from django.test import Client
 
-from accounts import invitations
 from accounts.models import Invitation, Membership, Team, User
-from accounts.rules import NotAllowed
+from accounts.people import invitations
+from accounts.people.rules import NotAllowed
 from accounts.single_sign_on import providers, sign_up
 from tests.openid import OpenIDProvider
 

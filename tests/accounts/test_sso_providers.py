@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import actions, sign_in_policy
+from accounts import actions
 from accounts.models import (
     AuditEvent,
     DataKey,
@@ -24,6 +24,7 @@ from accounts.models import (
     Team,
     User,
 )
+from accounts.sign_in import policy as sign_in_policy
 from accounts.single_sign_on import providers, sign_up
 from providers import addresses
 from tests.openid import CLIENT_SECRET, OpenIDProvider

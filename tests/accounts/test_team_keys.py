@@ -8,8 +8,9 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from accounts import actions, credentials
-from accounts.key_owners import Owner
+from accounts import actions
+from accounts.keys import credentials
+from accounts.keys.owners import Owner
 from accounts.models import AuditEvent, Credential, Membership, Team, User
 
 from .conftest import GOOD_KEY, PASSWORD, Vendor, signed_in

@@ -16,9 +16,9 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts import anonymising, people
 from accounts.models import AccessToken, AuditEvent, Membership, Team, User
-from accounts.rules import NotAllowed
+from accounts.people import anonymising, people
+from accounts.people.rules import NotAllowed
 from accounts.tokens import actions, expiry, policy, text, uses
 from accounts.tokens.authentication import Bearer, BeyondToken, TokenRefused, authenticate, may_go_on
 from accounts.tokens.policy import TokenPolicy

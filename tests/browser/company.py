@@ -1,7 +1,7 @@
 """Ninety days of a company of forty: people, teams, programs, and what their calls left in the ledger.
 
-The same at every run but for the days, which end now. Sums are the product's: costs by usage.pricing at the
-catalogue's prices, DailyUsage by usage.rollup.
+The same at every run but for the days, which end now. Sums are the product's: costs by usage.prices.pricing
+at the catalogue's prices, DailyUsage by usage.ledger.rollup.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from django.utils import timezone
 
 from accounts.models import AccessToken, Membership, Team, User
 from providers.types import Usage
-from usage import overrides, prices, rollup
+from usage.catalogue import overrides
 from usage.clock import organisation_day
+from usage.ledger import rollup
 from usage.models import LedgerLine
-from usage.pricing import Tariff, cost_nano
+from usage.prices import prices
+from usage.prices.pricing import Tariff, cost_nano
 
 SEED = 5
 DAYS = 90

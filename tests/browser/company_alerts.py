@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from accounts.ids import uuid7
 from accounts.models import User
-from usage import alert_delivery, alerts, watch_money, watch_providers, webhooks
+from usage.alerts import alerts, watch_money, watch_providers, webhooks
+from usage.alerts import delivery as alert_delivery
 from usage.models import Alert, Delivery, Webhook
 
 HOOKS = (

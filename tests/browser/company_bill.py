@@ -13,12 +13,13 @@ from typing import Any
 import httpx
 from django.utils import timezone
 
-from accounts import key_actions
+from accounts.keys import actions as key_actions
 from accounts.models import Credential, Organisation
 from providers.access import Secret
-from usage import overrides, utc_days
-from usage.reconciling import reconcile
-from usage.utc_days import LedgerFigures
+from usage.catalogue import overrides
+from usage.reconcile import utc_days
+from usage.reconcile.reconciling import reconcile
+from usage.reconcile.utc_days import LedgerFigures
 
 DAYS = 12
 CENT = 10_000_000  # nano-dollars

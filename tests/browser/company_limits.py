@@ -14,15 +14,18 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import credentials, key_actions
 from accounts.ids import uuid7
-from accounts.key_owners import Owner
+from accounts.keys import actions as key_actions
+from accounts.keys import credentials
+from accounts.keys.owners import Owner
 from accounts.models import Credential, Organisation, User
 from providers.access import Secret
 from tests.browser import company
 from tests.browser.company import Company
-from usage import actions, budget_actions, overrides, prices
+from usage.budgets import actions as budget_actions
+from usage.catalogue import actions, overrides
 from usage.models import NOBODY, Budget, BudgetPeriod, Endpoint, Hold, LimitRequest
+from usage.prices import prices
 
 DOLLAR = 1_000_000_000
 MODEL, CHEAPER = "anthropic/claude-sonnet-5-5", "anthropic/claude-haiku-5-5"

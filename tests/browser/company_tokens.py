@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.models import AccessToken, Membership, Team, User
 from tests.browser.company import LONG_NAME
 from usage.access_tokens import actions
-from usage.budget_words import NANO
+from usage.budgets.words import NANO
 
 HAIKU, SONNET, OPUS = (f"anthropic/claude-{name}-5-5" for name in ("haiku", "sonnet", "opus"))
 CLIENT = "Anthropic/Python 2.0.0 (build server; https://git.harbour.example/release/pipelines/nightly)"

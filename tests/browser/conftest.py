@@ -24,7 +24,7 @@ from tests.chat.conftest import sign_in as sign_in
 from tests.chat.conftest import stranger as stranger
 from tests.chat.conftest import visitor as visitor
 from tests.live import LiveServer
-from usage import discovery
+from usage.catalogue import discovery
 
 PATIENCE = 15_000  # milliseconds until a test fails for something that does not come
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from accounts import first_visit
 from accounts.models import User
+from accounts.sign_in import first_visit
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
 from tests.browser.chat import answer, assert_same_drawing, conversation_of, expect_status, prose, send
 from tests.live import PASSWORD, LiveServer
-from usage import discovery
+from usage.catalogue import discovery
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from accounts.models import User
 from tests.browser.chat import Model, answer, asked, box, expect_status, scripted, send, until
 from tests.browser.watch import Watch
-from usage import budget_actions
+from usage.budgets import actions as budget_actions
 from usage.models import Budget, LedgerLine
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from accounts.models import User
 from tests.browser.chat import answer, expect_status, send, turns
-from usage import budget_actions
+from usage.budgets import actions as budget_actions
 from usage.models import BudgetPeriod, LimitRequest
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -20,7 +20,7 @@ from tests.browser.chat import (
     send,
     turns,
 )
-from usage import actions as usage_actions
+from usage.catalogue import actions as usage_actions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,13 +10,13 @@ import pytest
 from django.test import Client
 
 from accounts import actions as accounts_actions
-from accounts import first_visit
 from accounts.models import User
+from accounts.sign_in import first_visit
 from providers.access import Secret
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
 from tests.live import PASSWORD, LiveServer, Visitor
-from usage import discovery
+from usage.catalogue import discovery
 
 CLAUDE = "anthropic/claude-sonnet-5-5"
 

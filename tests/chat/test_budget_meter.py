@@ -20,7 +20,7 @@ from tests.chat.test_runs import finished, scripted
 from tests.chat.trees import ask
 from tests.live import Visitor
 from tests.usage.budgeting import DOLLAR, budget, counters, row
-from usage import budget_glance
+from usage.budgets import glance as budget_glance
 from usage.models import NOBODY, Budget, BudgetPeriod, Hold
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]

@@ -24,9 +24,9 @@ from tests.chat.conftest import CLAUDE
 from tests.chat.test_runs import finished, scripted
 from tests.live import Visitor
 from tests.usage.lines import line
-from usage.demands import LEAST_SAMPLE, usual_output
+from usage.budgets.demands import LEAST_SAMPLE, usual_output
 from usage.models import Hold, LedgerLine
-from usage.pricing import Rates, Tariff, cost_nano, upper_bound_nano
+from usage.prices.pricing import Rates, Tariff, cost_nano, upper_bound_nano
 from usage.templatetags.figures import usd
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]

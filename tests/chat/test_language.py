@@ -6,8 +6,8 @@ import httpx
 import pytest
 from django.test import Client
 
-from accounts import languages
 from accounts.models import User
+from accounts.people import languages
 from chat.models import Conversation
 from providers.simulator.server import ThreadServer
 from tests.chat.conftest import CLAUDE

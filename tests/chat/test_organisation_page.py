@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import key_actions
-from accounts.key_owners import Owner
+from accounts.keys import actions as key_actions
+from accounts.keys.owners import Owner
 from accounts.models import AuditEvent, Organisation, User
 from providers.access import Secret
 from tests.accounts.conftest import Vendor
@@ -19,7 +19,7 @@ from tests.usage.managing import member as member
 from tests.usage.managing import nothing_changed as nothing_changed
 from tests.usage.managing import owner as owner
 from tests.usage.managing import page, signed_in
-from usage import overrides
+from usage.catalogue import overrides
 
 SETTINGS, NAME, MODEL, VENDOR = (
     "/manage/settings/",

@@ -12,13 +12,14 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
-from accounts import actions, first_visit
+from accounts import actions
 from accounts.models import AuditEvent, Organisation, User
+from accounts.sign_in import first_visit
 from chat import retention
 from chat.models import Conversation, JournalEntry, Message, Run
 from tests.live import PASSWORD, Visitor
 from tests.usage.lines import line
-from usage import rollup
+from usage.ledger import rollup
 from usage.models import DailyUsage, LedgerLine
 
 KEEP = "/manage/settings/conversations/"

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from accounts import key_actions
-from accounts.key_owners import Owner
+from accounts.keys import actions as key_actions
+from accounts.keys.owners import Owner
 from accounts.models import User
 from chat.host import host
 from chat.models import Run
@@ -16,7 +16,7 @@ from providers.simulator.server import ThreadServer
 from tests.chat.conftest import CLAUDE
 from tests.chat.test_runs import scripted
 from tests.live import Visitor
-from usage import revoked
+from usage.calls import revoked
 from usage.models import LedgerLine
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.services]

@@ -21,7 +21,7 @@ from tests.chat.conftest import CLAUDE
 from tests.chat.test_runs import finished, scripted
 from tests.chat.test_steps import asked_of, without_markers
 from tests.live import Visitor
-from usage import actions as usage_actions
+from usage.catalogue import actions as usage_actions
 
 OTHER = "anthropic/claude-haiku-5-5"
 MODEL = next(model for model in catalogue().models if model.ref == CLAUDE)

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from accounts.ids import uuid7
-from usage import webhooks
-from usage.alerts import raise_alert
+from usage.alerts import webhooks
+from usage.alerts.alerts import raise_alert
 from usage.clock import database_now
 from usage.models import Alert, Delivery, Webhook
 

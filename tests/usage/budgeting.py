@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from usage import budget_periods
+from usage.budgets import periods as budget_periods
 from usage.models import NOBODY, Budget, BudgetPeriod
 
 DOLLAR = 1_000_000_000  # nano-dollars

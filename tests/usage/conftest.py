@@ -22,10 +22,11 @@ from providers.fold import Fold
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
 from providers.types import MessageRequest
-from usage import discovery, metering, overrides
+from usage import metering
+from usage.calls.retries import Retries
+from usage.catalogue import discovery, overrides
 from usage.metering import Caller
 from usage.models import DailyUsage, Hold, LedgerLine
-from usage.retries import Retries
 from usage.writer import writer
 
 from .flush import ledger_can_be_flushed as ledger_can_be_flushed

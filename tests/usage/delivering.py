@@ -9,6 +9,6 @@ if __name__ == "__main__":
     settings.DATABASES["default"]["NAME"] = sys.argv[1]
     django.setup()
 
-    from usage.alert_delivery import deliver  # after the settings are in place
+    from usage.alerts.delivery import deliver  # after the settings are in place
 
     deliver()

@@ -14,8 +14,8 @@ import pytest
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 
-from accounts import audit_triggers
-from usage import triggers
+from accounts.audit import triggers as audit_triggers
+from usage.ledger import triggers
 from usage.writer import writer
 
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}  # made with the tables

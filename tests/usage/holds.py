@@ -8,10 +8,10 @@ from uuid import UUID
 
 from accounts.ids import uuid7
 from providers.types import Usage
-from usage.attempts import Attempt
+from usage.calls.attempts import Attempt
 from usage.clock import database_now
 from usage.models import Hold
-from usage.pricing import Rates, Tariff
+from usage.prices.pricing import Rates, Tariff
 
 PERSON = UUID(int=7)
 TARIFF = Tariff(rates=Rates(2_000_000, 10_000_000, 100_000, 2_500_000, 4_000_000), source="test")

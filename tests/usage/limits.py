@@ -10,7 +10,7 @@ import pytest
 
 from accounts import actions as accounts_actions
 from accounts.models import Membership, Team, User
-from usage import budget_actions
+from usage.budgets import actions as budget_actions
 from usage.models import Budget, BudgetPeriod
 
 from .managing import PASSWORD

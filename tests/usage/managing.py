@@ -9,11 +9,12 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from accounts import actions, first_visit
+from accounts import actions
 from accounts.models import User
+from accounts.sign_in import first_visit
 from providers import addresses
 from tests.letters import remember_none
-from usage import discovery, overrides
+from usage.catalogue import discovery, overrides
 
 PASSWORD = "a lamp, two rivers"
 

@@ -8,7 +8,7 @@ from accounts.ids import uuid7
 from accounts.models import Credential, Organisation, User
 from providers.access import Secret
 from providers.simulator.server import ThreadServer
-from usage import overrides
+from usage.catalogue import overrides
 from usage.models import FallbackChain
 
 from .conftest import SONNET, database

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from accounts import key_actions
+from accounts.keys import actions as key_actions
 from accounts.models import Credential, Organisation, User
 from providers.access import Secret
 from providers.simulator.app import Simulator

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
 
-from usage import rollup
+from usage.ledger import rollup
 from usage.models import LedgerLine
 
 from .lines import line

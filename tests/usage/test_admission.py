@@ -12,11 +12,12 @@ from accounts.ids import uuid7
 from accounts.models import User
 from providers import catalogue
 from providers.simulator.server import ThreadServer
-from usage import metering, prices
+from usage import metering
 from usage.errors import CallRefused
 from usage.estimates import Size
 from usage.metering import Caller
 from usage.models import Hold, Price
+from usage.prices import prices
 
 from .conftest import SONNET, asking, database, lines
 from .holds import TARIFF

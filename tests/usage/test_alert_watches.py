@@ -13,7 +13,9 @@ from django.urls import reverse
 from accounts.models import Credential, Organisation, Team, User
 from config.duties import DUTIES
 from providers.access import Secret
-from usage import alert_settings, budget_actions, watch_money, watch_providers
+from usage.alerts import settings as alert_settings
+from usage.alerts import watch_money, watch_providers
+from usage.budgets import actions as budget_actions
 from usage.clock import database_now
 from usage.models import Alert, Budget
 

@@ -17,9 +17,10 @@ from django.core.management import call_command
 from django.db import connection, transaction
 
 from accounts.models import User
-from usage import alert_settings, alerts
-from usage.alert_delivery import AT_ONCE, PAUSES, deliver
-from usage.alerts import KEPT, raise_alert
+from usage.alerts import alerts
+from usage.alerts import settings as alert_settings
+from usage.alerts.alerts import KEPT, raise_alert
+from usage.alerts.delivery import AT_ONCE, PAUSES, deliver
 from usage.clock import database_now
 from usage.models import Alert, Delivery
 

@@ -12,8 +12,9 @@ from django.urls import reverse
 from accounts.ids import uuid7
 from accounts.models import User
 from providers.outbound import NOT_REACHED
-from usage import alert_settings, alerts
-from usage.alert_delivery import deliver
+from usage.alerts import alerts
+from usage.alerts import settings as alert_settings
+from usage.alerts.delivery import deliver
 from usage.models import Alert, Delivery, Webhook
 
 from .alerting import alert, later, webhook

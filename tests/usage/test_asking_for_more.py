@@ -16,7 +16,9 @@ from django.template.loader import render_to_string
 from accounts.ids import uuid7
 from accounts.models import AccessToken, Team, User
 from providers.simulator.server import ThreadServer
-from usage import budget_actions, budget_view, metering
+from usage import metering
+from usage.budgets import actions as budget_actions
+from usage.budgets import view as budget_view
 from usage.caller import Caller
 from usage.errors import CallRefused
 from usage.models import Budget, LimitRequest

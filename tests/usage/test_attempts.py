@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from providers.types import Usage
-from usage import attempts
-from usage.attempts import Attempt
+from usage.calls import attempts
+from usage.calls.attempts import Attempt
 
 
 def start(**usage: Any) -> dict[str, Any]:

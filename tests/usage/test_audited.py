@@ -6,11 +6,14 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from accounts import audit_chain
+from accounts.audit import chain as audit_chain
 from accounts.ids import uuid7
 from accounts.models import AuditEvent, User
 from providers.catalogue import Rates
-from usage import actions, alert_settings, budget_actions, webhooks
+from usage.alerts import settings as alert_settings
+from usage.alerts import webhooks
+from usage.budgets import actions as budget_actions
+from usage.catalogue import actions
 from usage.models import Budget, Webhook
 
 from .managing import admin as admin

@@ -17,13 +17,13 @@ from django.db import transaction
 from accounts.models import User
 from providers.simulator.server import ThreadServer
 from tests.usage.conftest import SONNET, ledger_is_whole, lines, open_holds
-from usage import overrides
 from usage.benchmark import prompts
 from usage.benchmark.figures import percentile
 from usage.benchmark.judge import read as read_score
 from usage.benchmark.prompts import UnreadablePrompts
 from usage.benchmark.purse import Purse, PurseEmpty
 from usage.benchmark.report import cell, dollars, table
+from usage.catalogue import overrides
 from usage.models import FallbackChain
 
 HAIKU, OPUS = "anthropic/claude-haiku-5-5", "anthropic/claude-opus-5-5"

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.ids import uuid7
-from usage import budget_periods, budgets, settlement
+from usage.budgets import budgets
+from usage.budgets import periods as budget_periods
 from usage.caller import Caller
+from usage.calls import settlement
 from usage.models import NOBODY, Budget, BudgetPeriod
 
 from .budgeting import budget, counters, counters_are_true, span

@@ -25,12 +25,12 @@ from accounts.models import User
 from providers import catalogue
 from providers.simulator.server import ThreadServer
 from usage import metering
+from usage.budgets.demands import Demand, Option
 from usage.clock import database_now
-from usage.demands import Demand, Option
 from usage.estimates import measure
 from usage.metering import Caller
 from usage.models import Budget, BudgetPeriod, Hold
-from usage.prices import listed
+from usage.prices.prices import listed
 
 from .budgeting import budget, counters, counters_are_true, row
 from .conftest import SONNET, asking, database, ledger_is_whole, made, open_holds

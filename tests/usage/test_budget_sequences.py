@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from providers.types import Usage
-from usage import budgets, settlement
-from usage.attempts import Attempt
+from usage.budgets import budgets
 from usage.caller import Caller
+from usage.calls import settlement
+from usage.calls.attempts import Attempt
 from usage.errors import CallRefused
 from usage.models import Budget, BudgetPeriod, Hold
 

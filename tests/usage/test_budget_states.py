@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from usage import budgets
+from usage.budgets import budgets
 from usage.models import Budget
 
 from .budgeting import budget

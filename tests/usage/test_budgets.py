@@ -14,12 +14,14 @@ from accounts.ids import uuid7
 from accounts.models import Team, User
 from providers.simulator.server import ThreadServer
 from providers.types import MessageRequest
-from usage import admission, budgets, metering
-from usage.admission import Asked
-from usage.demands import usual_output
+from usage import metering
+from usage.budgets import budgets
+from usage.budgets.demands import usual_output
+from usage.calls import admission
+from usage.calls.admission import Asked
+from usage.catalogue.known_models import resolve
 from usage.errors import CallRefused, OverBudget
 from usage.estimates import measure
-from usage.known_models import resolve
 from usage.metering import Caller
 from usage.models import Budget, Hold
 

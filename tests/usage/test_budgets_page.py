@@ -13,7 +13,11 @@ from django.test import Client
 from accounts.ids import uuid7
 from accounts.models import Team, User
 from providers.simulator.server import ThreadServer
-from usage import budget_actions, budget_periods, budget_view, budget_words, metering
+from usage import metering
+from usage.budgets import actions as budget_actions
+from usage.budgets import periods as budget_periods
+from usage.budgets import view as budget_view
+from usage.budgets import words as budget_words
 from usage.caller import Caller
 from usage.models import Budget, LimitRequest
 

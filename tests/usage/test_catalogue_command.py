@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from providers import catalogue
-from usage import actions, overrides
+from usage.catalogue import actions, overrides
 from usage.models import FallbackChain, ImportedModel, ModelOverride, Revision
 
 from .managing import nothing_changed as nothing_changed

@@ -12,8 +12,8 @@ import pytest
 import time_machine
 
 from accounts.models import User
-from usage.report_changes import Change, pair
-from usage.report_forms import Period, period
+from usage.reports.changes import Change, pair
+from usage.reports.forms import Period, period
 
 from .managing import member as member
 from .managing import nothing_changed as nothing_changed

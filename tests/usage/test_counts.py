@@ -8,8 +8,9 @@ from accounts.models import User
 from providers.errors import ProviderError
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
-from usage import counts, metering
-from usage.counts import ExactCache
+from usage import metering
+from usage.calls import counts
+from usage.calls.counts import ExactCache
 from usage.errors import CallRefused
 from usage.metering import Caller
 from usage.models import Hold

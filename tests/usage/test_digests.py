@@ -11,11 +11,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from usage import digests
 from usage.clock import database_now
-from usage.digests import FACES
 from usage.models import NOBODY, Digest, DigestRow
-from usage.reports import Filters, Sums, leading, sums, total
+from usage.reports import digests
+from usage.reports.digests import FACES
+from usage.reports.reports import Filters, Sums, leading, sums, total
 
 from .spent import NOON, id_of, spent
 

@@ -14,9 +14,11 @@ from providers import addresses, registry
 from providers.outbound import NOT_REACHED
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
-from usage import chains, discovery, metering, offers, overrides
+from usage import metering
 from usage.caller import Caller
+from usage.catalogue import chains, discovery, overrides
 from usage.models import Endpoint, Revision
+from usage.offers import offers
 
 from .conftest import asking
 from .managing import member as member

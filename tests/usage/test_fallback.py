@@ -15,10 +15,10 @@ from providers.errors import Overloaded, ProviderError, ServerError
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
 from usage import metering
-from usage.attempt_ends import AttemptEnded, on_attempt_end
+from usage.calls.attempt_ends import AttemptEnded, on_attempt_end
+from usage.calls.open_calls import open_calls
 from usage.metering import Caller
 from usage.models import Hold
-from usage.open_calls import open_calls
 
 from .conftest import DEMO, SONNET, Pauses, asking, clock, database, lines, made, open_holds
 from .moving_on import HAIKU, OPUS, chain, once

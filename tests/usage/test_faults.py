@@ -16,7 +16,7 @@ from providers import errors
 from providers.access import Secret
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
-from usage import discovery, overrides
+from usage.catalogue import discovery, overrides
 from usage.metering import Caller
 from usage.models import LedgerLine
 

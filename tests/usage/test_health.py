@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.ids import uuid7
-from usage.health_figures import LEAST_CALLS, Figures, degradation, figures
+from usage.health.figures import LEAST_CALLS, Figures, degradation, figures
 
 from .lines import failed, line
 

@@ -15,10 +15,10 @@ from django.db import connection
 from django.db.models import F
 
 from accounts.ids import uuid7
-from usage import ledger
-from usage.budget_periods import opened
+from usage.budgets.periods import opened
+from usage.calls.settlement import settle, sweep_expired
+from usage.ledger import ledger
 from usage.models import NOBODY, Budget, BudgetPeriod, DailyUsage, LedgerLine
-from usage.settlement import settle, sweep_expired
 
 from .conftest import roll_up
 from .holds import PERSON, cut, hold, reported

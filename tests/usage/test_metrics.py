@@ -11,8 +11,8 @@ from prometheus_client import CollectorRegistry
 from accounts.ids import uuid7
 from providers import catalogue
 from providers.types import Usage
-from usage.attempt_ends import AttemptEnded, CallSettled
-from usage.metrics import ERRORS, OTHERS, CallMetrics, error_label
+from usage.calls.attempt_ends import AttemptEnded, CallSettled
+from usage.health.metrics import ERRORS, OTHERS, CallMetrics, error_label
 
 ENDED = AttemptEnded(
     call_id=uuid7(),

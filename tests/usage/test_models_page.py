@@ -16,10 +16,13 @@ from accounts.models import User
 from providers.access import Secret
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
-from usage import known_models, metering, offers, prices
+from usage import metering
 from usage.caller import Caller
+from usage.catalogue import known_models
 from usage.errors import CallRefused
 from usage.models import FallbackChain, ModelOverride, Price
+from usage.offers import offers
+from usage.prices import prices
 
 from .conftest import asking
 from .managing import admin as admin

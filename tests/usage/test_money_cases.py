@@ -22,16 +22,19 @@ from accounts.models import User
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
 from providers.types import MessageRequest
-from usage import admission, budget_periods, ledger, metering
-from usage.admission import Asked
-from usage.demands import usual_output
+from usage import metering
+from usage.budgets import periods as budget_periods
+from usage.budgets.demands import usual_output
+from usage.calls import admission
+from usage.calls.admission import Asked
+from usage.calls.settlement import settle, sweep_expired
+from usage.catalogue.known_models import resolve
 from usage.errors import CallRefused
 from usage.estimates import measure
-from usage.known_models import resolve
+from usage.ledger import ledger
+from usage.ledger.rollup import add
 from usage.metering import Caller, Purpose
 from usage.models import NOBODY, Budget, BudgetPeriod, DailyUsage, Hold, LedgerLine, Price
-from usage.rollup import add
-from usage.settlement import settle, sweep_expired
 
 from .budgeting import DOLLAR, budget, counters, counters_are_true
 from .conftest import DEMO, SONNET, asking, database, lines, made, open_holds

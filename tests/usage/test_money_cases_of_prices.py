@@ -15,10 +15,10 @@ import pytest
 
 from providers import catalogue
 from providers.openai_chat import ChatReader
-from usage.attempts import Attempt
+from usage.calls.attempts import Attempt
 from usage.models import Source
-from usage.prices import listed
-from usage.pricing import Rates, Tariff, cost_nano, upper_bound_nano
+from usage.prices.prices import listed
+from usage.prices.pricing import Rates, Tariff, cost_nano, upper_bound_nano
 
 ROOT = Path(__file__).resolve().parents[2]
 # A thousand pico-dollars are a nano-dollar: tokens × these numbers are nano-dollars.

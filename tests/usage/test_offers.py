@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 
-from accounts import credentials
 from accounts.ids import uuid7
+from accounts.keys import credentials
 from accounts.models import User
 from providers import catalogue, registry
 from providers.registry import Provider
 from providers.simulator.app import Simulator
 from providers.simulator.server import ThreadServer
-from usage import actions, discovery, metering, offers, overrides
+from usage import metering
+from usage.catalogue import actions, discovery, overrides
 from usage.errors import CallRefused
 from usage.metering import Caller
+from usage.offers import offers
 
 from .conftest import SONNET, asking, database
 

@@ -10,7 +10,8 @@ import pytest
 from django.db import OperationalError, connection
 
 from accounts.ids import uuid7
-from usage import metering, open_calls
+from usage import metering
+from usage.calls import open_calls
 from usage.clock import database_now
 from usage.metering import Caller, sweep_expired
 from usage.models import Hold

@@ -9,8 +9,8 @@ import pytest
 
 from providers import catalogue
 from providers.access import ListedModel
-from usage import actions, chains, corrections, discovery, known_models, overrides
-from usage.actions import NotPossible
+from usage.catalogue import actions, chains, corrections, discovery, known_models, overrides
+from usage.catalogue.actions import NotPossible
 from usage.models import ModelOverride, Revision
 
 from .managing import nothing_changed as nothing_changed

@@ -10,8 +10,9 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from accounts import actions, invitations, people
+from accounts import actions
 from accounts.models import Invitation, Membership, Team, User
+from accounts.people import invitations, people
 from usage.models import Budget
 
 from .managing import PASSWORD, page, signed_in

@@ -19,8 +19,9 @@ from accounts.policies.features import Feature
 from providers import catalogue
 from providers.simulator.server import ThreadServer
 from providers.types import CODE_EXECUTION, WEB_SEARCH, MessageRequest
-from usage import counts, metering, policy
+from usage import metering, policy
 from usage.caller import Caller
+from usage.calls import counts
 from usage.errors import CallRefused
 from usage.models import Hold
 

@@ -24,9 +24,9 @@ from providers.openai_chat import ChatReader
 from providers.openai_responses import ResponsesReader
 from providers.types import StreamEvent
 from tests.corpus import ROOT, Recording, needs_corpus, recordings
-from usage.attempts import Attempt
-from usage.prices import listed
-from usage.pricing import cost_nano
+from usage.calls.attempts import Attempt
+from usage.prices.prices import listed
+from usage.prices.pricing import cost_nano
 
 PROVIDERS = {
     "anthropic": "anthropic",

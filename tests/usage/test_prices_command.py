@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from usage import overrides, prices
+from usage.catalogue import overrides
 from usage.models import Price
-from usage.pricing import Rates
+from usage.prices import prices
+from usage.prices.pricing import Rates
 
 from .managing import nothing_changed as nothing_changed
 

@@ -14,8 +14,8 @@ import pytest
 
 from providers import catalogue
 from providers.types import Usage
-from usage.prices import listed
-from usage.pricing import Rates, Tariff, cost_nano, upper_bound_nano
+from usage.prices.prices import listed
+from usage.prices.pricing import Rates, Tariff, cost_nano, upper_bound_nano
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 PAGE = {

@@ -21,10 +21,11 @@ from accounts import actions as accounts_actions
 from accounts.ids import uuid7
 from accounts.models import User
 from config.duties import DUTIES
-from usage import actions, findings, overrides, recommendations
-from usage.finding_words import roughly
+from usage.catalogue import actions, overrides
 from usage.models import Finding, Hold, LedgerLine, Price
-from usage.recommendations import KINDS, Recommendation
+from usage.recommendations import findings, recommendations
+from usage.recommendations.recommendations import KINDS, Recommendation
+from usage.recommendations.words import roughly
 
 from .budgeting import DOLLAR, budget
 from .managing import PASSWORD, page, signed_in

@@ -12,9 +12,9 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Credential, User
 from providers.access import Secret
 from providers.simulator.server import ThreadServer
-from usage import report_rows
 from usage.models import ComparedUsage, VendorKey
-from usage.reconciling import reconcile
+from usage.reconcile.reconciling import reconcile
+from usage.reports import lines as report_rows
 
 from .managing import member as member
 from .managing import nothing_changed as nothing_changed

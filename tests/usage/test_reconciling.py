@@ -11,16 +11,17 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from accounts import credentials, key_actions
 from accounts.ids import uuid7
-from accounts.key_owners import Owner
+from accounts.keys import actions as key_actions
+from accounts.keys import credentials
+from accounts.keys.owners import Owner
 from accounts.models import Credential, User
 from config.duties import DUTIES
 from providers.access import Secret
 from providers.simulator.server import ThreadServer
-from usage import drift, reconciling, utc_days
 from usage.models import Alert, ComparedUsage, Reconciliation, VendorKey
-from usage.reconciling import NotCompared, reconcile
+from usage.reconcile import drift, reconciling, utc_days
+from usage.reconcile.reconciling import NotCompared, reconcile
 
 from .managing import nothing_changed as nothing_changed
 from .managing import owner as owner

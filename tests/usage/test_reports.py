@@ -13,11 +13,12 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from usage import digests, report_rows
 from usage.models import NOBODY, LedgerLine, Outcome, Source
-from usage.report_rows import NoSuchPlace
-from usage.report_search import parts
-from usage.reports import GROUPINGS, Filters, costs_by_day, groups, leading, lines, sums, total
+from usage.reports import digests
+from usage.reports import lines as report_rows
+from usage.reports.lines import NoSuchPlace
+from usage.reports.reports import GROUPINGS, Filters, costs_by_day, groups, leading, lines, sums, total
+from usage.reports.search import parts
 
 from .spent import NOON, figures, id_of, spent
 

@@ -18,12 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import User
-from usage.report_chart import chart
-from usage.report_csv import exact, safe
-from usage.report_forms import Period, period
-from usage.report_overview import concentration, first_token, forecast, overview
-from usage.report_tables import layers_of
-from usage.reports import Sums
+from usage.reports.chart import chart
+from usage.reports.csv_file import exact, safe
+from usage.reports.forms import Period, period
+from usage.reports.overview import concentration, first_token, forecast, overview
+from usage.reports.reports import Sums
+from usage.reports.tables import layers_of
 from usage.templatetags.report_figures import drawing
 
 from .lines import failed, line

@@ -9,18 +9,19 @@ from uuid import UUID
 
 import pytest
 
-from accounts import key_actions
 from accounts.ids import uuid7
-from accounts.key_owners import Owner
+from accounts.keys import actions as key_actions
+from accounts.keys.owners import Owner
 from accounts.models import Credential, User
 from providers.access import Secret
 from providers.errors import ProviderError
 from providers.simulator.server import ThreadServer
-from usage import metering, revoked
+from usage import metering
 from usage.caller import Caller
+from usage.calls import revoked
+from usage.calls.open_calls import open_calls
 from usage.errors import KeyRevoked
 from usage.models import Hold
-from usage.open_calls import open_calls
 
 from .conftest import Pauses, asking, database, ledger_is_whole, lines, made, open_holds
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from accounts.ids import uuid7
+from accounts.keys.stored_grants import StoredGrant
 from accounts.models import Credential, User
-from accounts.stored_grants import StoredGrant
 from providers.access import Secret
 from providers.errors import AuthenticationError, InvalidRequest
 from providers.simulator.server import ThreadServer

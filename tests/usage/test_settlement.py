@@ -12,12 +12,12 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from accounts.ids import uuid7
 from providers.types import Usage
+from usage.calls.routes import HeldRoute
+from usage.calls.settlement import settle
 from usage.clock import database_now
 from usage.metering import seen_usage, settle_lost, sweep_all, sweep_expired
 from usage.models import DailyUsage, Hold, LedgerLine
-from usage.pricing import Rates
-from usage.routes import HeldRoute
-from usage.settlement import settle
+from usage.prices.pricing import Rates
 
 from .conftest import lines, open_holds, roll_up
 from .holds import TARIFF, cut, hold, reported

@@ -17,7 +17,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from providers.types import Usage
 from tests.usage.test_metrics import ENDED
-from usage.telemetry import NANO, Telemetry
+from usage.health.telemetry import NANO, Telemetry
 
 NOW = 1_800_000_000 * NANO
 KNOWN = {value for name, value in vars(gen_ai_attributes).items() if name.startswith("GEN_AI")}

@@ -16,10 +16,10 @@ from providers.resilience import Guards
 from providers.simulator.server import ThreadServer
 from providers.transport import transport
 from usage import metering
-from usage.attempt_ends import AttemptEnded, on_attempt_end
+from usage.calls.attempt_ends import AttemptEnded, on_attempt_end
+from usage.calls.open_calls import open_calls
 from usage.metering import Caller
 from usage.models import Hold
-from usage.open_calls import open_calls
 
 from .conftest import asking, database, ledger_is_whole, lines, open_holds
 

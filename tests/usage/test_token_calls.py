@@ -12,12 +12,12 @@ from accounts.ids import uuid7
 from accounts.models import Membership, Team, User
 from accounts.tokens.authentication import authenticate
 from providers.simulator.server import ThreadServer
-from usage import counts, revoked
 from usage.access_tokens import actions, lines
 from usage.caller import Caller
+from usage.calls import counts, revoked
+from usage.calls.open_calls import open_calls
 from usage.errors import CallRefused, TokenEnded
 from usage.models import Budget, Hold
-from usage.open_calls import open_calls
 
 from .conftest import SONNET, asking, database, ledger_is_whole, made, open_holds
 from .conftest import lines as ledger_lines

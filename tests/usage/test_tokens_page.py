@@ -18,8 +18,8 @@ from django.core.management import call_command
 from django.test import Client
 
 from accounts import actions as accounts_actions
-from accounts import anonymising, people
 from accounts.models import AccessToken, AuditEvent, Membership, Team, User
+from accounts.people import anonymising, people
 from accounts.tokens import policy, text, uses
 from accounts.tokens.authentication import TokenRefused, authenticate
 from accounts.tokens.policy import TokenPolicy

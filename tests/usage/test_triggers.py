@@ -8,9 +8,9 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from accounts.append_only import Unprotected
-from usage import triggers
+from usage.calls.settlement import settle
+from usage.ledger import triggers
 from usage.models import LedgerLine
-from usage.settlement import settle
 
 from .conftest import lines
 from .holds import hold, reported

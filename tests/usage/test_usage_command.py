@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts import actions
-from usage.settlement import settle
+from usage.calls.settlement import settle
 
 from .holds import cut, hold, reported
 from .managing import nothing_changed as nothing_changed

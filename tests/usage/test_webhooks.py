@@ -28,8 +28,8 @@ from accounts.models import Organisation
 from providers import addresses
 from providers.access import Secret
 from providers.outbound import NOT_REACHED
-from usage import webhook_post, webhooks
-from usage.alert_delivery import AT_ONCE, CLAIM, GONE, OFF, PAUSES, deliver
+from usage.alerts import webhook_post, webhooks
+from usage.alerts.delivery import AT_ONCE, CLAIM, GONE, OFF, PAUSES, deliver
 from usage.clock import database_now
 from usage.models import Delivery, Webhook
 

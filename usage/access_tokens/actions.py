@@ -14,12 +14,13 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import AccessToken, Team, User
-from accounts.rules import NotAllowed
+from accounts.people.rules import NotAllowed
 from accounts.tokens import actions
 from accounts.tokens.actions import Made
-
-from .. import budget_actions, offers, overrides
-from ..models import Budget
+from usage.budgets import actions as budget_actions
+from usage.catalogue import overrides
+from usage.models import Budget
+from usage.offers import offers
 
 
 def make(

@@ -13,14 +13,13 @@ from django.core.exceptions import ValidationError
 from django.core.signing import BadSignature, Signer
 from django.utils import timezone
 
-from accounts.forms import NameField, dressed
 from accounts.ids import uuid7
 from accounts.models import AccessToken, Team, User
+from accounts.sign_in.forms import NameField, dressed
 from accounts.tokens.policy import MOST_DAYS, TokenPolicy
-
-from .. import budget_words
-from ..models import Budget
-from ..offers import Offer
+from usage.budgets import words as budget_words
+from usage.models import Budget
+from usage.offers.offers import Offer
 
 DAYS = (30, 90, 365)
 USUAL = "90"

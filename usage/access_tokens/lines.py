@@ -13,13 +13,12 @@ from django.utils import timezone
 from accounts.models import AccessToken, Team, User
 from accounts.models.token import AccessTokenQuerySet
 from accounts.tokens import standing
-
-from ..budget_words import limit_words
-from ..clock import organisation_day
-from ..models import Budget
-from ..report_forms import Period, period
-from ..report_names import model_name
-from ..reports import Filters, Sums, sums
+from usage.budgets.words import limit_words
+from usage.clock import organisation_day
+from usage.models import Budget
+from usage.reports.forms import Period, period
+from usage.reports.names import model_name
+from usage.reports.reports import Filters, Sums, sums
 
 Sort = Literal["name", "spend", "used", "expires"]
 SORTS: tuple[Sort, ...] = ("name", "spend", "used", "expires")

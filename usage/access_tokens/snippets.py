@@ -7,8 +7,7 @@ from django.http import HttpRequest
 from django.urls import Resolver404, resolve
 
 from providers import registry
-
-from .. import overrides
+from usage.catalogue import overrides
 
 FRONT_DOOR = "/v1/messages"
 

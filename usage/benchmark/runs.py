@@ -21,17 +21,18 @@ from providers.catalogue import ModelSpec
 from providers.errors import ProviderError
 from providers.fold import Fold
 from providers.types import MessageRequest
-from usage import chains, metering, overrides, prices
+from usage import metering
+from usage.benchmark.prompts import Prompt
+from usage.benchmark.purse import Purse, PurseEmpty
 from usage.caller import Caller
+from usage.catalogue import chains, overrides
 from usage.clock import database_now
 from usage.errors import CallRefused
 from usage.estimates import measure
 from usage.models import LedgerLine, Outcome, Source
-from usage.pricing import upper_bound_nano
+from usage.prices import prices
+from usage.prices.pricing import upper_bound_nano
 from usage.writer import writer
-
-from .prompts import Prompt
-from .purse import Purse, PurseEmpty
 
 # Beside the outcomes of the ledger: Parley declined the call; it was not begun.
 DECLINED, NOT_RUN = "declined", "not run"

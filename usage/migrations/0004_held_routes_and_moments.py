@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import migrations, models
 
-from usage import triggers
+from usage.ledger import triggers
 
 
 def install(apps: Any, schema_editor: Any) -> None:

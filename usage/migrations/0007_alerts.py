@@ -5,7 +5,7 @@ import django.utils.timezone
 from django.db import migrations, models
 
 import accounts.ids
-import accounts.sealing
+import accounts.sealing.sealing
 
 
 class Migration(migrations.Migration):
@@ -25,8 +25,8 @@ class Migration(migrations.Migration):
                 ),
                 ("name", models.CharField(max_length=80)),
                 ("url", models.CharField(max_length=500)),
-                ("secret", accounts.sealing.SealedField(null=True)),
-                ("previous", accounts.sealing.SealedField(null=True)),
+                ("secret", accounts.sealing.sealing.SealedField(null=True)),
+                ("previous", accounts.sealing.sealing.SealedField(null=True)),
                 ("previous_until", models.DateTimeField(editable=False, null=True)),
                 ("kinds", models.JSONField(blank=True, default=list)),
                 ("enabled", models.BooleanField(default=True)),

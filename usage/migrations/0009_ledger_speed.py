@@ -13,7 +13,7 @@ import django.utils.timezone
 from django.db import migrations, models
 from django.db.models import Q
 
-from usage import triggers
+from usage.ledger import triggers
 
 NOBODY = uuid.UUID(int=0)
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.ids import uuid7
 from accounts.names import NAME_LENGTH
-from accounts.sealing import SealedField
+from accounts.sealing.sealing import SealedField
 
 URL_LENGTH = 500
 KEY_LENGTH = 200  # characters of an alert's subject, and of its period
@@ -97,7 +97,7 @@ class AlertSettings(models.Model):
 
 
 class Webhook(models.Model):
-    """An address that is told of alerts, each signed with its secret (usage.webhooks).
+    """An address that is told of alerts, each signed with its secret (usage.alerts.webhooks).
 
     `kinds` are those it hears of; empty: all. The secret is bound to the address: it signs for no other.
     After a rotation the one before signs beside it until `previous_until`. `trouble` says why it was switched

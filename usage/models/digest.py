@@ -12,7 +12,7 @@ from usage.models.daily import NOBODY
 
 
 class Digest(models.Model):
-    """What a span of days comes to, from one side (usage.digests.FACES): the head of its DigestRows.
+    """What a span of days comes to, from one side (usage.reports.digests.FACES): the head of its DigestRows.
 
     Only a `ready` one is read, and its rows never change: what makes it wrong makes it `outdated`, and
     another one is made. `changed_at` is when its state changed last.

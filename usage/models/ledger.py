@@ -80,7 +80,7 @@ def _totals(lines: list[LedgerLine]) -> RunTotals:
 
 class LedgerLine(Payer):
     """One priced part of a call. Append-only: the database refuses UPDATE, DELETE and TRUNCATE
-    (usage/triggers.py).
+    (usage/ledger/triggers.py).
 
     A call's cost is the sum of its lines. `attempt` counts from 1 within a call, `line` from 0 within an
     attempt. A corrected line holds signed differences; every other number is zero or more. `accounted_at` and

@@ -7,11 +7,10 @@ from typing import Any
 from django import forms
 from django.db.models.functions import Lower
 
-from accounts.forms import dressed
 from accounts.models import Team, User
 from accounts.policies.features import ABOUT, OFFERED, Feature
-
-from . import explaining
+from accounts.sign_in.forms import dressed
+from usage.policies import explaining
 
 
 class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]

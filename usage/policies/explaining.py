@@ -8,16 +8,18 @@ from uuid import UUID
 
 from django.urls import reverse
 
-from accounts import credentials
+from accounts.keys import credentials
 from accounts.models import Team, User
 from accounts.policies import store
 from accounts.policies.features import ABOUT, OFFERED, Feature
 from accounts.policies.standing import Judged, Reason, Source
 from providers.catalogue import ModelSpec
-
-from .. import budget_glance, known_models, offers, overrides, policy
-from ..errors import CallRefused
-from . import words
+from usage import policy
+from usage.budgets import glance as budget_glance
+from usage.catalogue import known_models, overrides
+from usage.errors import CallRefused
+from usage.offers import offers
+from usage.policies import words
 
 MOST_NAMED = 6
 UNABLE = {

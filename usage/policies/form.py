@@ -13,9 +13,8 @@ from accounts.policies.features import ABOUT, OFFERED, Feature
 from accounts.policies.rules import NOTHING_DECIDED, Rule, Which, whole
 from accounts.policies.store import Scope
 from providers import registry
-
-from .. import known_models, overrides
-from . import words
+from usage.catalogue import known_models, overrides
+from usage.policies import words
 
 INHERITS = "inherit"
 ALL = [

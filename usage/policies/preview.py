@@ -12,9 +12,8 @@ from accounts.policies.features import OFFERED
 from accounts.policies.rules import Item, Rules
 from accounts.policies.standing import Standing
 from providers.catalogue import ModelSpec
-
-from .. import known_models, overrides
-from . import words
+from usage.catalogue import known_models, overrides
+from usage.policies import words
 
 Teams = tuple[UUID, ...]
 

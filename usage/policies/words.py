@@ -11,8 +11,7 @@ from accounts.policies.rules import Item, Rule
 from accounts.policies.standing import Judged, Reason, Source
 from providers import registry
 from providers.catalogue import ModelSpec
-
-from .. import overrides
+from usage.catalogue import overrides
 
 MOST_NAMED = 3
 ASK = "Ask an admin, who can change that under Manage, Policy."

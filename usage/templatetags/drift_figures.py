@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django import template
 
-from ..report_csv import exact
-from .figures import count, usd
+from usage.reports.csv_file import exact
+from usage.templatetags.figures import count, usd
 
 register = template.Library()
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django import template
 
-from ..finding_words import WORDS
-from ..finding_words import roughly as roughly_in_words
-from ..recommendations import Recommendation
+from usage.recommendations.recommendations import Recommendation
+from usage.recommendations.words import WORDS
+from usage.recommendations.words import roughly as roughly_in_words
 
 register = template.Library()
 

@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 
 from django import template
 
-from ..models import LedgerLine, Source
-from ..report_chart import Chart
-from ..report_csv import exact as exact_dollars
-from ..report_forms import narrowing, query
-from ..report_names import Name, plain_name
-from .figures import usd
+from usage.models import LedgerLine, Source
+from usage.reports.chart import Chart
+from usage.reports.csv_file import exact as exact_dollars
+from usage.reports.forms import narrowing, query
+from usage.reports.names import Name, plain_name
+from usage.templatetags.figures import usd
 
 register = template.Library()
 

@@ -13,11 +13,11 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString
 
-from ..report_changes import Comparison
-from ..report_names import Name
-from ..report_tables import Choice, Row, Table
-from .figures import count, tokens, usd
-from .report_figures import exact, only, share_of
+from usage.reports.changes import Comparison
+from usage.reports.names import Name
+from usage.reports.tables import Choice, Row, Table
+from usage.templatetags.figures import count, tokens, usd
+from usage.templatetags.report_figures import exact, only, share_of
 
 register = template.Library()
 

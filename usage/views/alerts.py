@@ -16,11 +16,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.mail import stored as mail
 from accounts.rights import admins_only, manage_page, person_of
-
-from .. import alert_delivery, alert_settings, alert_view, alerts, watch_money
-from ..alert_forms import SettingsForm
-from ..budget_words import limit_words
-from ..models import Alert, Delivery
+from usage.alerts import alerts, watch_money
+from usage.alerts import delivery as alert_delivery
+from usage.alerts import settings as alert_settings
+from usage.alerts import view as alert_view
+from usage.alerts.forms import SettingsForm
+from usage.budgets.words import limit_words
+from usage.models import Alert, Delivery
 
 AT_ONCE = 30  # alerts on a page
 # What each kind means, for the settings.

@@ -18,16 +18,19 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.rights import admins_only, manage_page, person_of
-
-from .. import budget_actions, budget_overshoot, budget_view, budget_words, offers
-from ..actions import NotPossible
-from ..budget_forms import ADMISSIONS, MODES, AskForm, BudgetForm, DecisionForm, wanted
-from ..budget_meter import STATES
-from ..budget_view import Shown, Waiting
-from ..clock import organisation_day
-from ..models import NOBODY, Budget, LimitRequest
-from ..offers import Offer
-from ..report_forms import LONGEST
+from usage.budgets import actions as budget_actions
+from usage.budgets import overshoot as budget_overshoot
+from usage.budgets import view as budget_view
+from usage.budgets import words as budget_words
+from usage.budgets.forms import ADMISSIONS, MODES, AskForm, BudgetForm, DecisionForm, wanted
+from usage.budgets.meter import STATES
+from usage.budgets.view import Shown, Waiting
+from usage.catalogue.actions import NotPossible
+from usage.clock import organisation_day
+from usage.models import NOBODY, Budget, LimitRequest
+from usage.offers import offers
+from usage.offers.offers import Offer
+from usage.reports.forms import LONGEST
 
 AT_ONCE = 50  # budgets on a page
 

@@ -9,16 +9,16 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
 
-from accounts import checking, credentials, limits
+from accounts.keys import checking, credentials
 from accounts.models import Organisation
 from accounts.rights import admins_only, manage_page, person_of
+from accounts.sign_in import limits
 from providers import registry
 from providers.access import Access, AccessKind
 from providers.errors import ConnectionFailed, ProviderError
-
-from .. import actions, endpoints
-from ..endpoint_form import EndpointForm
-from ..models import Endpoint
+from usage.catalogue import actions, endpoints
+from usage.catalogue.endpoint_form import EndpointForm
+from usage.models import Endpoint
 
 TRIES, SECONDS = 20, 10 * 60  # addresses tried, by one person
 TOO_MANY = "Too many tries. Wait a quarter of an hour, then try again."

@@ -12,10 +12,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.rights import admins_only, manage_page, person_of
-
-from .. import health as state
-from ..health import LISTED, PERIODS
-from ..health_figures import Place
+from usage.health import health as state
+from usage.health.figures import Place
+from usage.health.health import LISTED, PERIODS
 
 USUAL = "day"
 WORDS = {"hour": "Last hour", "day": "24 hours", "week": "7 days"}

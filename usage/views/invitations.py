@@ -15,17 +15,17 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import invitation_lists, people_view
-from accounts import invitations as changes
-from accounts.invitations import Invited
 from accounts.models import Invitation
-from accounts.people_forms import TEAM_ROLES, InviteForm
+from accounts.people import invitation_lists
+from accounts.people import invitations as changes
+from accounts.people import view as people_view
+from accounts.people.forms import TEAM_ROLES, InviteForm
+from accounts.people.invitations import Invited
+from accounts.people.rules import NotAllowed
 from accounts.rights import admins_only, manage_page, managers_too, person_of
-from accounts.rules import NotAllowed
-
-from .. import budget_words
-from ..grants import budget_grant
-from ..models import Budget
+from usage.budgets import words as budget_words
+from usage.budgets.grants import budget_grant
+from usage.models import Budget
 
 HERE = "people"
 

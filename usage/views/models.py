@@ -12,17 +12,19 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import credentials
+from accounts.keys import credentials
 from accounts.models import User
 from accounts.rights import admins_only, manage_page, person_of
 from providers import registry
 from providers.catalogue import ModelSpec
+from usage.catalogue import actions, discovery, known_models, overrides
+from usage.catalogue.forms import ChainForm, ModelForm, PriceForm, chain_text
+from usage.catalogue.new_model_form import NewModelForm
+from usage.offers import model_rows
+from usage.offers.model_rows import STATES, Group
+from usage.prices import prices
 
-from .. import actions, discovery, known_models, model_rows, overrides, prices
-from ..forms import ChainForm, ModelForm, PriceForm, chain_text
-from ..model_rows import STATES, Group
 from ..models import Price
-from ..new_model_form import NewModelForm
 
 LONGEST_QUERY = 100
 

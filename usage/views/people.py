@@ -11,19 +11,19 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts import anonymising, people_view, rules
-from accounts import people as changes
 from accounts.models import Membership, Team, User
-from accounts.people_forms import ROLES, PeopleForm
+from accounts.people import anonymising, rules
+from accounts.people import people as changes
+from accounts.people import view as people_view
+from accounts.people.forms import ROLES, PeopleForm
+from accounts.people.rules import NotAllowed
 from accounts.rights import admins_only, manage_page, person_of
-from accounts.rules import NotAllowed
-
-from .. import budget_view
-from ..access_tokens import lines as token_lines
-from ..clock import organisation_day
-from ..policies import explaining
-from ..report_forms import period
-from ..reports import Filters, Sums, sums
+from usage.access_tokens import lines as token_lines
+from usage.budgets import view as budget_view
+from usage.clock import organisation_day
+from usage.policies import explaining
+from usage.reports.forms import period
+from usage.reports.reports import Filters, Sums, sums
 
 HERE = "people"
 

@@ -17,16 +17,15 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import credentials
+from accounts.keys import credentials
 from accounts.models import Team
 from accounts.policies import store
 from accounts.policies.rules import NOTHING_DECIDED, Rule, Rules
 from accounts.policies.store import Scope
 from accounts.rights import admins_only, manage_page, person_of
-
-from ..policies import explaining, preview, words
-from ..policies.explain_form import ExplainForm
-from ..policies.form import RuleForm
+from usage.policies import explaining, preview, words
+from usage.policies.explain_form import ExplainForm
+from usage.policies.form import RuleForm
 
 HERE = "policy"
 MOST_CHANGES = 6

@@ -18,12 +18,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.duties import do_now
 from accounts.rights import admins_only, manage_page
-
-from .. import finding_seats, findings, overrides, recommendations
-from ..clock import organisation_day
-from ..finding_words import WORDS
-from ..recommendations import DAYS, DUTY, EVERY, KINDS, SEATS, Recommendation
-from ..report_names import Names, model_name
+from usage.catalogue import overrides
+from usage.clock import organisation_day
+from usage.recommendations import findings, recommendations
+from usage.recommendations import seats as finding_seats
+from usage.recommendations.recommendations import DAYS, DUTY, EVERY, KINDS, SEATS, Recommendation
+from usage.recommendations.words import WORDS
+from usage.reports.names import Names, model_name
 
 SHOWN = 100  # people on a page
 LINE = re.compile(r"[0-9]{1,18}")  # the id of a ledger line

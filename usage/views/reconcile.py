@@ -14,17 +14,20 @@ from django.shortcuts import redirect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import admin_keys, key_actions
+from accounts.keys import actions as key_actions
+from accounts.keys import admin_keys
 from accounts.models import Organisation, User
 from accounts.rights import admins_only, manage_page, person_of
 from accounts.views.keys import TOO_MANY, may_try
 from providers import registry
 from providers.errors import ProviderError
-
-from .. import drift, overrides, reconcile_view, reconciling, report_rows, utc_days
-from ..models import Reconciliation, VendorKey
-from ..reconcile_forms import AdminKeyForm, CountedForm
-from ..report_names import Names
+from usage.catalogue import overrides
+from usage.models import Reconciliation, VendorKey
+from usage.reconcile import drift, reconciling, utc_days
+from usage.reconcile import view as reconcile_view
+from usage.reconcile.forms import AdminKeyForm, CountedForm
+from usage.reports import lines as report_rows
+from usage.reports.names import Names
 
 
 @require_safe

@@ -12,17 +12,16 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import people as changes
-from accounts import people_view
 from accounts.models import Membership, Team, User
-from accounts.people_forms import TEAM_ROLES, TeamForm
+from accounts.people import people as changes
+from accounts.people import view as people_view
+from accounts.people.forms import TEAM_ROLES, TeamForm
+from accounts.people.rules import NotAllowed
 from accounts.rights import admins_only, manage_page, managers_too, person_of
-from accounts.rules import NotAllowed
-
-from ..access_tokens import lines as token_lines
-from ..clock import organisation_day
-from ..report_forms import period
-from ..reports import Filters, Sums, sums
+from usage.access_tokens import lines as token_lines
+from usage.clock import organisation_day
+from usage.reports.forms import period
+from usage.reports.reports import Filters, Sums, sums
 
 HERE = "teams"
 

@@ -16,18 +16,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import rules
-from accounts.confirming import confirmed
 from accounts.models import AccessToken, Membership, Team, User
+from accounts.people import rules
+from accounts.people.rules import NotAllowed
 from accounts.rights import admins_only, manage_page, managers_too, person_of
-from accounts.rules import NotAllowed
+from accounts.sign_in.confirming import confirmed
 from accounts.tokens import policy as token_policies
 from accounts.tokens.actions import Made
 from accounts.tokens.policy import TokenPolicy
-
-from .. import offers
-from ..access_tokens import actions, lines, snippets
-from ..access_tokens.forms import SCOPES, WHO, NewTokenForm, TokenForm, TokenPolicyForm
+from usage.access_tokens import actions, lines, snippets
+from usage.access_tokens.forms import SCOPES, WHO, NewTokenForm, TokenForm, TokenPolicyForm
+from usage.offers import offers
 
 HERE = "tokens"
 ENDS = "Programs that use it are refused from now on. What runs with it is stopped within seconds."

@@ -20,23 +20,20 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import Credential, User
 from accounts.rights import admins_only, manage_page, person_of
-
-from .. import (
-    budget_view,
-    overrides,
-    report_changes,
-    report_csv,
-    report_overview,
-    report_rows,
-    report_tables,
-)
-from ..clock import organisation_day
-from ..models import LedgerLine
-from ..report_chart import chart
-from ..report_forms import LONGEST, LONGEST_PAGE, PERIODS, Asked, Period, ReportForm, period
-from ..report_names import HEADINGS, Names, model_name
-from ..report_sources import Ready
-from ..reports import Filters, Sums, sums, total
+from usage.budgets import view as budget_view
+from usage.catalogue import overrides
+from usage.clock import organisation_day
+from usage.models import LedgerLine
+from usage.reports import changes as report_changes
+from usage.reports import csv_file as report_csv
+from usage.reports import lines as report_rows
+from usage.reports import overview as report_overview
+from usage.reports import tables as report_tables
+from usage.reports.chart import chart
+from usage.reports.forms import LONGEST, LONGEST_PAGE, PERIODS, Asked, Period, ReportForm, period
+from usage.reports.names import HEADINGS, Names, model_name
+from usage.reports.reports import Filters, Sums, sums, total
+from usage.reports.sources import Ready
 
 OWN = ("team", "token", "model", "purpose")  # what a person may filter and group their own usage by
 BEHIND = {"person": "user", "team": "team", "token": "token"}

@@ -11,16 +11,17 @@ from django.utils import timezone
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import limits
 from accounts.ids import uuid7
 from accounts.rights import admins_only, manage_page, person_of
+from accounts.sign_in import limits
 from providers.access import Secret
-
-from .. import alert_delivery, alert_view, webhooks
-from ..actions import NotPossible
-from ..alert_forms import KINDS, WebhookForm
-from ..models import Webhook
-from .alerts import say_what_became
+from usage.alerts import delivery as alert_delivery
+from usage.alerts import view as alert_view
+from usage.alerts import webhooks
+from usage.alerts.forms import KINDS, WebhookForm
+from usage.catalogue.actions import NotPossible
+from usage.models import Webhook
+from usage.views.alerts import say_what_became
 
 TESTS, SECONDS = 20, 10 * 60  # tests that one person may send
 TOO_MANY = "Too many tests. Wait a quarter of an hour, then try again."

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.anonymising import NotPossible, anonymise, is_former, outlook
 from accounts.models import User
 from accounts.names import clean_email
+from accounts.people.anonymising import NotPossible, anonymise, is_former, outlook
 
 
 class Command(BaseCommand):

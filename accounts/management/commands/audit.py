@@ -9,7 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from accounts import append_only, audit_chain, audit_triggers
+from accounts import append_only
+from accounts.audit import chain as audit_chain
+from accounts.audit import triggers as audit_triggers
 from accounts.models import AuditEvent, AuditHead
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import connecting, credentials, vendor_logins
-from accounts.key_owners import Owner
+from accounts.keys import credentials
+from accounts.keys.owners import Owner
+from accounts.logins import connecting
+from accounts.logins import vendors as vendor_logins
 from accounts.models import Credential, Organisation
 from accounts.names import clean_name
 from providers import oauth_device, registry

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import invitations
 from accounts.models import Membership, Organisation, Team, User
+from accounts.people import invitations
 
 
 class Command(BaseCommand):

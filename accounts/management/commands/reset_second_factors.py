@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import second_factors
 from accounts.models import User
 from accounts.names import clean_email
+from accounts.sign_in import second_factors
 
 
 class Command(BaseCommand):

@@ -1,4 +1,4 @@
-"""Seals everything under newer keys, while the servers run (accounts.rotation, docs/keys.md)."""
+"""Seals everything under newer keys, while the servers run (accounts.sealing.rotation, docs/keys.md)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import rotation
-from accounts.rotation import Report
-from accounts.sealing import KeysMissing
+from accounts.sealing import rotation
+from accounts.sealing.rotation import Report
+from accounts.sealing.sealing import KeysMissing
 
 
 class Command(BaseCommand):

@@ -8,10 +8,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import people
 from accounts.models import Membership, Team, User
 from accounts.names import clean_email
-from accounts.rules import NotAllowed
+from accounts.people import people
+from accounts.people.rules import NotAllowed
 
 
 class Command(BaseCommand):

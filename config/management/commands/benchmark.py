@@ -17,24 +17,26 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
-from accounts import credentials
+from accounts.keys import credentials
 from accounts.models import User
 from config import demo
 from config.progress import Progress
 from providers.catalogue import ModelSpec
-from usage import known_models, policy
+from usage import policy
 from usage.benchmark import prompts, report
 from usage.benchmark.judge import Judging, Score, is_judged, question
 from usage.benchmark.prompts import Prompt, UnreadablePrompts
 from usage.benchmark.purse import Purse
 from usage.benchmark.runs import Benchmark, Plan, Row, bound_nano, bounds_nano
 from usage.caller import Caller
+from usage.catalogue import known_models
 from usage.errors import CallRefused
 from usage.models import Outcome
 from usage.writer import writer
 
 INTERRUPTED = 130  # the status by which a shell tells Ctrl+C
-LOUD = ("usage.calls", "usage.asking", "providers.resilience_guard")  # they log a line for each call
+# they log a line for each call
+LOUD = ("usage.calls.calls", "usage.calls.asking", "providers.resilience_guard")
 JUDGED_ANSWER = "x" * 4000  # about what an answer is reckoned with before there is one
 
 

@@ -15,11 +15,14 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection
 
-from accounts import append_only, audit_triggers, first_visit, sealing
+from accounts import append_only
+from accounts.audit import triggers as audit_triggers
+from accounts.sealing import sealing
+from accounts.sign_in import first_visit
 from config import data_lock, faults
 from config.hosts import is_loopback
 from config.server import DrainingServer, configuration
-from usage import triggers
+from usage.ledger import triggers
 
 SHARE_KEYS = (
     "All servers of one database need the same keys: give each the same PARLEY_SECRET_KEYS, or the same file."

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from usage import alert_view
+from usage.alerts import view as alert_view
 
 LISTED = 50
 

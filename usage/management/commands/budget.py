@@ -12,9 +12,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from accounts.models import Team, User
-from usage import budget_actions, budgets, overrides
-from usage.budget_refusals import whose
-from usage.budget_words import PER, NotAnAmount, limit_words, parsed, places, written
+from usage.budgets import actions as budget_actions
+from usage.budgets import budgets
+from usage.budgets.refusals import whose
+from usage.budgets.words import PER, NotAnAmount, limit_words, parsed, places, written
+from usage.catalogue import overrides
 from usage.models import NOBODY, Budget
 
 CHANGEABLE = ("limit", "mode", "cheaper_model", "admission", "enabled")

@@ -15,8 +15,9 @@ from providers import registry
 from providers.catalogue import ModelSpec
 from providers.model_changes import dollars
 from providers.models_dev import SLUGS, BadForm
-from usage import imports, overrides, prices
-from usage.known_models import today
+from usage.catalogue import imports, overrides
+from usage.catalogue.known_models import today
+from usage.prices import prices
 
 SOON = timedelta(days=60)
 

@@ -10,15 +10,18 @@ from typing import Any, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts import checking, credentials, key_actions, key_forms, key_lines
-from accounts.key_forms import AccessForm
-from accounts.key_owners import Owner
-from accounts.key_policy import KeyPolicy
+from accounts.keys import actions as key_actions
+from accounts.keys import checking, credentials
+from accounts.keys import forms as key_forms
+from accounts.keys import lines as key_lines
+from accounts.keys.forms import AccessForm
+from accounts.keys.owners import Owner
+from accounts.keys.policy import KeyPolicy
 from accounts.models import Credential, Organisation, Team, User
 from accounts.names import clean_email
 from providers.access import Access, AccessKind
 from providers.errors import ProviderError
-from usage import overrides
+from usage.catalogue import overrides
 
 
 class Command(BaseCommand):

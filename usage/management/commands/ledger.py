@@ -10,7 +10,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from usage import digests, ledger
+from usage.ledger import ledger
+from usage.reports import digests
 
 
 class Command(BaseCommand):

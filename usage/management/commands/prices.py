@@ -11,8 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from providers.models_dev import BadForm
-from usage import overrides, price_imports
-from usage.known_models import today
+from usage.catalogue import overrides
+from usage.catalogue.known_models import today
+from usage.prices import imports as price_imports
 
 
 class Command(BaseCommand):

@@ -7,12 +7,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts import admin_keys
+from accounts.keys import admin_keys
 from providers import registry
-from usage import drift
 from usage.models import ComparedUsage
-from usage.reconciling import DAYS, MOST_DAYS, reconcile
-from usage.report_csv import exact
+from usage.reconcile import drift
+from usage.reconcile.reconciling import DAYS, MOST_DAYS, reconcile
+from usage.reports.csv_file import exact
 
 HEADS = ("Day (UTC)", "Model", "Vendor, dollars", "Ledger, dollars", "Cost", "Furthest count", "")
 

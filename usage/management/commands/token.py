@@ -16,12 +16,12 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import AccessToken, Team, User
 from accounts.names import clean_email
-from accounts.rules import NotAllowed
+from accounts.people.rules import NotAllowed
 from accounts.tokens import standing
 from accounts.tokens.policy import MOST_DAYS, TokenPolicy
-from usage import overrides
 from usage.access_tokens import actions
-from usage.budget_words import NotAnAmount, parsed
+from usage.budgets.words import NotAnAmount, parsed
+from usage.catalogue import overrides
 from usage.models import Budget
 
 USUAL_DAYS = 90

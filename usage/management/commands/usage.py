@@ -9,10 +9,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from usage import overrides, reports
+from usage.catalogue import overrides
 from usage.clock import database_now, organisation_day
-from usage.report_names import HEADINGS, Names
-from usage.reports import GROUPINGS, Filters, Key, Sums
+from usage.reports import reports
+from usage.reports.names import HEADINGS, Names
+from usage.reports.reports import GROUPINGS, Filters, Key, Sums
 
 DAYS = 30  # without --from
 NANO = 1_000_000_000

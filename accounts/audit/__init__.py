@@ -1,0 +1,1 @@
+"""The audit log: its events, their chain, its protection, its pages."""

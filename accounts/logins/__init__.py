@@ -1,0 +1,1 @@
+"""Logins at vendors, and the grants that come of them."""

@@ -1,0 +1,1 @@
+"""People and teams: what they may, how they come, change and go."""

@@ -1,0 +1,1 @@
+"""Alerts: raised once, brought to those who are to be told."""

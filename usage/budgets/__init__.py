@@ -1,0 +1,1 @@
+"""Budgets: how full they are, what they refuse, how they are made and changed."""

@@ -1,0 +1,1 @@
+"""Models and endpoints as this installation knows and offers them."""

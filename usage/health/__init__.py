@@ -1,0 +1,1 @@
+"""How providers and credentials fare, and what monitoring is told of it."""

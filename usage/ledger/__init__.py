@@ -1,0 +1,1 @@
+"""The ledger: protected, and proved against what is counted beside it."""

@@ -1,0 +1,1 @@
+"""What people may choose from now, and what an admin sees of it."""

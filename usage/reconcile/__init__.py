@@ -1,0 +1,1 @@
+"""The ledger compared with what the vendor itself says."""
