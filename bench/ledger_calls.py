@@ -22,6 +22,7 @@ from accounts.ids import uuid7
 from bench.ledger_cast import Cast
 from providers.access import Secret
 from providers.types import MessageRequest, Usage
+from usage import rows
 from usage.budgets import actions as budget_actions
 from usage.caller import Caller
 from usage.calls import admission
@@ -45,6 +46,10 @@ class Added:
 
     admitted: dict[int, list[float]] = field(default_factory=lambda: {count: [] for count in BUDGETS})
     settled: dict[int, list[float]] = field(default_factory=lambda: {count: [] for count in BUDGETS})
+    bare: list[float] = field(default_factory=list)
+    """Of a row that is written and committed by the same writer in the same rounds: the disk's share."""
+    worked: list[float] = field(default_factory=list)
+    """For how long our process ran on a processor for admission and settlement with most budgets."""
     made: dict[str, float] = field(default_factory=dict)
     """Seconds that making a budget took, and the longest of its transactions."""
 
@@ -57,12 +62,13 @@ class Added:
         return [one - none for one, none in zip(self.both(count), self.both(0), strict=True)]
 
 
-def measured(whole: Cast, rounds: int) -> Added:
+def measured(whole: Cast, count: int) -> Added:
     settings.PROVIDER_ENVIRONMENT = {"anthropic": {"api_key": Secret("sk-ant-bench"), "base_url": None}}
     added = Added()
     callers = _callers(whole)
     added.made = _made()
-    asyncio.run(_rounds(added, callers, rounds))
+    rows.run("CREATE TABLE IF NOT EXISTS b_bare (number integer)")
+    asyncio.run(_rounds(added, callers, count))
     writer.stop()
     return added
 
@@ -76,10 +82,22 @@ async def _rounds(added: Added, callers: dict[int, Caller], rounds: int) -> None
     for number in range(-WARM, rounds):
         turn = number % len(BUDGETS)
         for count in (*BUDGETS[turn:], *BUDGETS[:turn]):
+            worked = time.process_time()
             admitted, settled = await _call(callers[count])
+            worked = time.process_time() - worked
             if number >= 0:
                 added.admitted[count].append(admitted)
                 added.settled[count].append(settled)
+                if count == BUDGETS[-1]:
+                    added.worked.append(worked)
+        began = time.perf_counter()
+        await writer.run(_bare)
+        if number >= 0:
+            added.bare.append(time.perf_counter() - began)
+
+
+def _bare() -> None:
+    rows.run("INSERT INTO b_bare VALUES (1)")
 
 
 async def _call(caller: Caller) -> tuple[float, float]:

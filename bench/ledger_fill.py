@@ -75,6 +75,14 @@ def vacuum() -> None:
         _run(f"VACUUM ANALYZE {model._meta.db_table}")
 
 
+def analyze() -> None:
+    """Lets PostgreSQL plan anew for tables that grew: it checks rows of digests by a plan of when they were
+    few.
+    """
+    for model in (DigestRow, Digest):
+        _run(f"ANALYZE {model._meta.db_table}")
+
+
 def _lines(count: int, now: datetime, say: Callable[[str], None]) -> None:
     """Each day has its share; a call that was tried again or corrected has a second line."""
     today = datetime.combine(now.date(), time(), UTC)

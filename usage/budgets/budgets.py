@@ -115,7 +115,7 @@ Counted = Sequence[tuple[UUID, str]]
 def settle(closed: Sequence[Hold], written: Sequence[tuple[Sequence[LedgerLine], Counted]]) -> None:
     """Gives back what the closed holds had taken, and counts the written lines of each call.
 
-    To be called after `budget_periods.share_ledger` and the lines, once in a transaction.
+    To be called after `periods.share_ledger` and the lines, once in a transaction.
     """
     moves: dict[UUID, tuple[int, int]] = {}
 
@@ -133,7 +133,7 @@ def settle(closed: Sequence[Hold], written: Sequence[tuple[Sequence[LedgerLine],
 
 
 def counting(hold: Hold) -> rows.Statement:
-    """Finds the periods that this call counts in (`budget_periods.counted`)."""
+    """Finds the periods that this call counts in (`periods.counted`)."""
     payee = Payee(user=hold.user, team=hold.team, project=hold.project, token=hold.token)
     return periods.counting(payee, hold.opened_at)
 

@@ -1,7 +1,8 @@
 """What was used and what it cost: the sums behind every page, file and chart of usage.
 
-Every sum is that of the ledger's lines, though hardly any line is read: report_sources says which rows stand
-for them, report_sql adds them up. Amounts are nano-dollars, sizes tokens, days those of the organisation.
+Every sum is that of the ledger's lines, though hardly any line is read: usage.reports.sources says which rows
+stand for them, usage.reports.sql adds them up. Amounts are nano-dollars, sizes tokens, days those of the
+organisation.
 
 A call counts where its first attempt is: a call that was tried again and then completed is a failed one here,
 as it is in DailyUsage. Money and tokens are counted attempt by attempt, under each attempt's own outcome.

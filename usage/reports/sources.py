@@ -90,9 +90,9 @@ class Filters:
 class Source:
     """Rows whose sums are to be added, or taken off where `sign` is -1.
 
-    `kind`: whose columns they have. Of the ledger they are `lines`; else those of a `table` that a condition
-    finds, `where` with its `values`. `grain`: what tells the rows of a day apart beside what the filters
-    narrow, where that is known.
+    `kind`: whose columns they have. They are those of a `table` that a condition finds, `where` with its
+    `values`, or `lines` of the ledger that Django's compiler finds. `grain`: what tells the rows of a day
+    apart beside what the filters narrow, where that is known.
     """
 
     kind: Literal["digests", "days", "lines"]
@@ -138,13 +138,44 @@ def sources(
         completed = filters.outcome == Outcome.COMPLETED
         ways, sign = (UNFINISHED, -1) if completed else ([filters.outcome], 1)
         for first, last in read.runs:
-            some = unfinished(replace(filters, first=first, last=last), ways)
-            found.append(Source("lines", some if people is None else some.filter(user__in=people), sign))
+            of_lines = _unfinished(replace(filters, first=first, last=last), ways, people)
+            found.append(replace(_stored("lines", LedgerLine, of_lines, None), sign=sign))
     return found
 
 
+def _unfinished(
+    filters: Filters, ways: Sequence[str], people: Collection[UUID] | None
+) -> list[tuple[str, list[Any]]]:
+    """The conditions of `unfinished`, without Django's compiler: a report has many of these sources."""
+    begin, end = _moments(filters)
+    conditions: list[tuple[str, list[Any]]] = [
+        (
+            f"NOT (outcome = '{Outcome.COMPLETED}') AND outcome IN ({_marks(ways)})",
+            [str(way) for way in ways],
+        ),
+        ("accounted_at >= %s AND accounted_at <= %s", [_of_line("accounted_at", at) for at in (begin, end)]),
+        ("day >= %s AND day <= %s", [_prepared("day", day) for day in (filters.first, filters.last)]),
+    ]
+    if people is not None:
+        theirs = [_prepared("user", one) for one in people]
+        conditions.append((f"{rows.quoted('user')} IN ({_marks(people)})", theirs))
+    for name, value in narrowed(filters, "model_asked").items():
+        column = rows.quoted(name)
+        if connection.vendor == "sqlite":
+            column = f"COALESCE({column}, {column})"
+        if value == NOBODY:
+            conditions.append((f"{column} IS NULL", []))
+        else:
+            conditions.append((f"{column} = %s", [_of_line(name, value)]))
+    return conditions
+
+
+def _of_line(column: str, value: Any) -> Any:
+    return rows.prepared(LedgerLine, column, value)
+
+
 def _stored(
-    kind: Literal["digests", "days"],
+    kind: Literal["digests", "days", "lines"],
     table: type[Model],
     conditions: Sequence[tuple[str, Sequence[Any]]],
     grain: frozenset[str] | None,
@@ -271,8 +302,11 @@ def _of_days(runs: Sequence[Run]) -> tuple[str, list[Any]]:
 
 def _between(filters: Filters) -> QuerySet[LedgerLine]:
     """The lines of the days. The moments let an index find them, the days say which they are."""
-    begin = datetime.combine(filters.first, time(), UTC) - SLACK
-    end = datetime.combine(filters.last, time(), UTC) + SLACK
     return LedgerLine.objects.filter(
-        accounted_at__range=(begin, end), day__range=(filters.first, filters.last)
+        accounted_at__range=_moments(filters), day__range=(filters.first, filters.last)
     )
+
+
+def _moments(filters: Filters) -> tuple[datetime, datetime]:
+    begin = datetime.combine(filters.first, time(), UTC) - SLACK
+    return begin, datetime.combine(filters.last, time(), UTC) + SLACK

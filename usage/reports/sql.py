@@ -12,6 +12,7 @@ from django.db.models import Case, Count, F, IntegerField, Q, Sum, UUIDField, Va
 from django.db.models.functions import Coalesce
 
 from usage import rows
+from usage.ledger import ledger
 from usage.models import NOBODY, DailyUsage, Outcome
 from usage.models import Source as LineSource
 from usage.reports.sources import Source, of_nobody
@@ -143,10 +144,12 @@ def cost_of_days(source: Source, columns: Sequence[str], values: Sequence[Sequen
     parameters: list[Any] = []
     case = "0"
     if values:
-        same = " AND ".join(f"{rows.quoted(column)} = %s" for column in columns)
+        ours, nobody = _columns_of(source, columns)
+        same = " AND ".join(f"{ours[column]} = %s" for column in columns)
         case = " ".join(f"WHEN {same} THEN {at}" for at in range(len(values)))
         case = f"CASE {case} ELSE {len(values)} END"
         for each in values:
+            parameters += nobody
             parameters += [rows.prepared(DailyUsage, *one) for one in zip(columns, each, strict=True)]
     statement = (
         f"SELECT day, {case} AS place, {_sum('cost_nano')} "  # noqa: S608
@@ -161,10 +164,11 @@ def different(source: Source, columns: Sequence[str]) -> list[tuple[Any, ...]]:
         groups = _groups_of_lines(columns)
         found = source.lines.order_by().annotate(**groups).values_list(*groups).distinct()
         return list(found)
+    ours, nobody = _columns_of(source, columns)
     return fetched(
-        f"SELECT DISTINCT {rows.quoted(*columns)} "  # noqa: S608
+        f"SELECT DISTINCT {', '.join(ours.values())} "  # noqa: S608
         f"FROM {rows.quoted(source.table._meta.db_table)} WHERE {source.where}",
-        source.values,
+        [*nobody, *source.values],
     )
 
 
@@ -186,14 +190,35 @@ def _part(source: Source, columns: Sequence[str], *, few: bool) -> tuple[str, Se
         text, parameters = query.sql_with_params()
         names = ", ".join([*groups, *(f"{sign}sum_{name} AS sum_{name}" for name in NAMES)])
         return f"SELECT {names} FROM ({text}) part", parameters  # noqa: S608
-    keys = [f"{rows.quoted(column)} AS of_{column}" for column in columns] or ["1 AS of_all"]
+    ours, nobody = _columns_of(source, columns)
+    keys = [f"{key} AS of_{column}" for column, key in ours.items()] or ["1 AS of_all"]
     table = f"{rows.quoted(source.table._meta.db_table)} WHERE {source.where}"
+    values = [*nobody, *source.values]
     if source.grain is not None and "day" in columns and source.grain <= set(columns):  # a row is a group
         amounts = [f"{sign}{COLUMNS.get(name, name)} AS sum_{name}" for name in NAMES]
-        return f"SELECT {', '.join([*keys, *amounts])} FROM {table}", source.values  # noqa: S608
-    sums = [f"{sign}{_sum(COLUMNS.get(name, name), few=few)} AS sum_{name}" for name in NAMES]
-    grouped = f"GROUP BY {rows.quoted(*columns)}" if columns else "HAVING COUNT(*) > 0"
-    return f"SELECT {', '.join([*keys, *sums])} FROM {table} {grouped}", source.values  # noqa: S608
+        return f"SELECT {', '.join([*keys, *amounts])} FROM {table}", values  # noqa: S608
+    counted = ledger.COUNTED if source.kind == "lines" else {}
+    sums = [
+        f"{sign}{_sum(counted.get(name, COLUMNS.get(name, name)), few=few)} AS sum_{name}" for name in NAMES
+    ]
+    grouped = (
+        f"GROUP BY {', '.join(map(str, range(1, len(columns) + 1)))}" if columns else "HAVING COUNT(*) > 0"
+    )
+    return f"SELECT {', '.join([*keys, *sums])} FROM {table} {grouped}", values  # noqa: S608
+
+
+def _columns_of(source: Source, columns: Sequence[str]) -> tuple[dict[str, str], list[Any]]:
+    """Columns of DailyUsage as SQL over a source's table, with its values."""
+    if source.kind != "lines":
+        return {column: rows.quoted(column) for column in columns}, []
+    ours, values = {}, []
+    for column in columns:
+        name = rows.quoted("model_asked" if column == "model" else column)
+        if column in ("team", "token"):
+            name = f"COALESCE({name}, %s)"
+            values.append(rows.prepared(DailyUsage, column, NOBODY))
+        ours[column] = name
+    return ours, values
 
 
 def _groups_of_lines(columns: Sequence[str]) -> dict[str, Any]:
