@@ -37,7 +37,7 @@ def group_rows(table: Table, asked: Any, change: Comparison | None, lines_url: s
 
 @register.simple_tag
 def day_rows(rows: Iterable[tuple[str, Sequence[tuple[str, str]], int, str]]) -> SafeString:
-    """The chart's table (`drawing` in report_figures): each day, what each layer cost on it, and all of them."""
+    """The chart's table (report_figures: drawing): each day, what each layer cost on it, and all of them."""
     return SafeString(
         "".join(
             f'<tr><th scope="row">{escape(day)}</th>'
