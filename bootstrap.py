@@ -148,7 +148,8 @@ def lock(arguments: list[str]) -> int:
         raise Failed("looking for uv", "It makes the lock files: .venv/bin/python -m pip install uv")
     options = ["--quiet", "--generate-hashes", "--universal", "--python-version", "3.11", *arguments]
     options += ["--no-header", "--no-emit-index-url", "--no-emit-find-links"]
-    for name, more in (("", []), ("-dev", ["--constraint", "requirements.txt"]), ("-node", [])):
+    server, saml = ["--constraint", "requirements.txt"], ["--constraint", "requirements-saml.txt"]
+    for name, more in (("", []), ("-saml", server), ("-dev", [*server, *saml]), ("-node", [])):
         wanted, locked = f"requirements{name}.in", f"requirements{name}.txt"
         command = [uv, "pip", "compile", wanted, *more, *options, "--output-file", locked]
         step(locked, "The lines above say which requirement cannot be met.", command)

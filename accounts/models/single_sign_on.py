@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 from uuid import UUID
 
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
 from accounts.ids import uuid7
 from accounts.names import NAME_LENGTH
 from accounts.sealing.sealing import SealedField
+from providers.access import Secret
 
 from .organisation import Membership
 from .user import User
@@ -26,6 +27,7 @@ class SignInVendor(models.TextChoices):
     GOOGLE = "google", "Google"
     MICROSOFT = "microsoft", "Microsoft"
     GITHUB = "github", "GitHub"
+    SAML = "saml", "SAML"
 
 
 class SignInSettings(models.Model):
@@ -34,7 +36,8 @@ class SignInSettings(models.Model):
     `issuer` is the address of the provider: that of its discovery document, or GitHub's own. The secret goes
     only there, for this client id. `domains` are those of the e-mail addresses that it is trusted with; none:
     every address may sign in, and it is trusted with none. `groups` are rules: {"group", "team" (an id or
-    None), "team_role", "role" ("" or "admin")}.
+    None), "team_role", "role" ("" or "admin")}. `saml` is what only SAML has: {"sso", "certificates" (PEM),
+    "subject", "email", "name" (attributes)}; it has no client ID and no secret.
     """
 
     vendor = models.CharField(max_length=10, choices=SignInVendor.choices)
@@ -46,6 +49,7 @@ class SignInSettings(models.Model):
     domains = models.JSONField(default=list, blank=True)
     groups_claim = models.CharField(max_length=200, blank=True)
     groups = models.JSONField(default=list, blank=True)
+    saml = models.JSONField(default=dict, blank=True)
     makes_accounts = models.BooleanField(default=False)
     vouches = models.BooleanField(default=False, help_text="Its addresses count as verified for accounts.")
     checks_second_factor = models.BooleanField(default=False)
@@ -127,6 +131,17 @@ class SignInAttemptQuerySet(models.QuerySet["SignInAttempt"]):
             return None
         return self.select_related("provider", "draft", "person").get(**digests)
 
+    def answer(self, attempt: SignInAttempt, *, state: str, told: Secret, until: datetime) -> bool:
+        """Puts what came of it into an attempt, under a new state; False where it was answered already."""
+        with transaction.atomic():
+            digest = SignInAttempt.digest(state)
+            if self.waiting().filter(pk=attempt.pk, state=attempt.state).update(state=digest) != 1:
+                return False
+            attempt.state, attempt.secret, attempt.expires_at = digest, told, until
+            attempt.found = {**attempt.found, "answered": True}
+            attempt.save(update_fields=["secret", "found", "expires_at"])
+        return True
+
     def sweep(self) -> None:
         self.filter(expires_at__lt=timezone.now()).delete()
 
@@ -135,6 +150,8 @@ class SignInAttempt(models.Model):
     """One way to the provider and back. It belongs to one browser, is used once, and has ten minutes.
 
     `secret` holds the nonce and PKCE's verifier; `found` the provider's addresses as they were when it began.
+    With SAML the state is the request's ID, until the answer has come: then `secret` holds who came, under a
+    state that only the browser knows which brought the answer.
     `person` is who tests, connects or confirms; None who signs in.
     """
 

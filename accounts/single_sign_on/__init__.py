@@ -6,6 +6,7 @@
     id_tokens    what an OpenID provider signed, checked
     openid       the code flow of OpenID Connect
     github       the same of GitHub, which is no OpenID provider
+    saml         a provider that speaks SAML 2.0, with saml_xml, saml_answers, saml_setup and saml_forms
     identities   who came, as the provider says it
     attempts     one way there and back: state, nonce, PKCE, one browser, once
     entering     whose account it is, whether one is made, and who is refused

@@ -27,10 +27,11 @@ from accounts.audit.audit import Verb
 from accounts.models import SignInAttempt, SignInDraft, SignInProvider, SignInSettings, SignInVendor, User
 from accounts.models.single_sign_on import ATTEMPT_LASTS
 from accounts.sealing.sealing import SealBroken
-from accounts.single_sign_on import github, openid
+from accounts.single_sign_on import github, openid, saml
 from accounts.single_sign_on.discovery import Addresses, discover
 from accounts.single_sign_on.identities import Identity
 from accounts.single_sign_on.refusals import Faulty, NoEntry, Turned
+from accounts.single_sign_on.vendors import VENDORS
 from providers import oauth_pkce
 from providers.access import Secret
 from providers.oauth_tokens import masked
@@ -49,6 +50,7 @@ AGAIN: dict[str, dict[str, str]] = {
     SignInVendor.MICROSOFT: {"prompt": "login"},
     SignInVendor.GOOGLE: {"prompt": "select_account"},
     SignInVendor.GITHUB: {"prompt": "select_account"},
+    SignInVendor.SAML: {},  # the request says so itself (ForceAuthn)
 }
 Purpose = SignInAttempt.Purpose
 log = logging.getLogger(__name__)
@@ -61,9 +63,10 @@ class Finished:
     identity: Identity
 
 
-def redirect_address(request: HttpRequest, id: UUID) -> str:
+def redirect_address(request: HttpRequest, id: UUID, vendor: str) -> str:
     """Where the provider sends people back to; it must be entered there."""
-    path = reverse("accounts:sso_callback", args=[id])
+    name = "accounts:sso_saml" if vendor == SignInVendor.SAML else "accounts:sso_callback"
+    path = reverse(name, args=[id])
     return f"{installation.PUBLIC_URL}{path}" if installation.PUBLIC_URL else request.build_absolute_uri(path)
 
 
@@ -77,11 +80,11 @@ def begin(
     next: str = "",
 ) -> str:
     """The provider's page that the browser is to open. Raises Faulty."""
-    addresses = None
-    if settings.vendor != SignInVendor.GITHUB:
+    addresses, is_saml = None, settings.vendor == SignInVendor.SAML
+    if VENDORS[settings.vendor].is_openid:
         addresses = async_to_sync(discover)(settings.issuer)
     login, nonce = oauth_pkce.begin(), secrets.token_urlsafe(32)
-    state = login.state.reveal()
+    state = saml.new_request_id() if is_saml else login.state.reveal()
     attempt = SignInAttempt(
         purpose=purpose,
         provider=settings if isinstance(settings, SignInProvider) else settings.provider,
@@ -92,14 +95,17 @@ def begin(
         found={
             "sealed_to": settings.sealed_to(),
             "addresses": addresses.to_json() if addresses else None,
-            "redirect": redirect_address(request, _address_id(settings)),
+            "redirect": redirect_address(request, address_id(settings), settings.vendor),
         },
         next=next[:500],
         expires_at=timezone.now() + ATTEMPT_LASTS,
     )
-    attempt.secret = Secret(json.dumps([nonce, login.verifier.reveal()]))
+    attempt.secret = None if is_saml else Secret(json.dumps([nonce, login.verifier.reveal()]))
     SignInAttempt.objects.sweep()
     attempt.save(force_insert=True)
+    if is_saml:
+        to = str(attempt.found["redirect"])
+        return saml.page(settings, request_id=state, redirect=to, again=purpose == Purpose.CONFIRM)
     facts: dict[str, Any] = {
         "redirect": str(attempt.found["redirect"]),
         "state": state,
@@ -122,7 +128,7 @@ def finish(request: HttpRequest, id: UUID) -> Finished:
     if attempt is None:
         raise Turned(NOT_BEGUN)
     settings = attempt.draft or attempt.provider
-    if settings is None or _address_id(settings) != id:
+    if settings is None or address_id(settings) != id:
         raise Turned(NOT_BEGUN)
     try:
         identity = _identity(attempt, settings, query)
@@ -138,6 +144,10 @@ def _identity(attempt: SignInAttempt, settings: SignInSettings, query: dict[str,
     is_off = isinstance(settings, SignInProvider) and not settings.is_on
     if is_off or attempt.found["sealed_to"] != settings.sealed_to():
         raise Turned(CHANGED)
+    if settings.vendor == SignInVendor.SAML:
+        if (found := saml.waiting(attempt)) is None:
+            raise Turned(NOT_BEGUN)
+        return found
     if error := query.get("error"):
         if error == "access_denied":
             raise Turned(DECLINED)
@@ -196,7 +206,7 @@ def _opened(attempt: SignInAttempt) -> tuple[str, Secret]:
     return nonce, Secret(verifier)
 
 
-def _address_id(settings: SignInSettings) -> UUID:
+def address_id(settings: SignInSettings) -> UUID:
     return settings.address_id if isinstance(settings, SignInDraft) else settings.pk
 
 

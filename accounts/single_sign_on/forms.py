@@ -94,7 +94,7 @@ class ProviderForm(forms.Form):
             del self.fields["issuer"]
         if not vendor.names_claim:
             del self.fields["groups_claim"]
-        if not vendor.is_openid:
+        if not (vendor.is_openid or vendor.is_saml):
             del self.fields["vouches"]
         secret = self.fields["client_secret"]
         if draft.secret_hint:

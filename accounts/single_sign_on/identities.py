@@ -40,9 +40,9 @@ class Identity:
 
 def of_claims(settings: SignInSettings, claims: Mapping[str, Any]) -> Identity:
     """Of an ID token that holds, with what the provider told besides."""
-    email = _email(claims.get("email"))
+    email = email_of(claims.get("email"))
     if not email and settings.vendor == SignInVendor.MICROSOFT:
-        email = _email(claims.get("preferred_username"))
+        email = email_of(claims.get("preferred_username"))
     return Identity(
         subject=str(claims["sub"]),
         email=email,
@@ -111,7 +111,7 @@ def _verified(vendor: str, email: str, claims: Mapping[str, Any]) -> bool:
     return said
 
 
-def _email(value: Any) -> str:
+def email_of(value: Any) -> str:
     """The address in our form, "" for what is none."""
     if not isinstance(value, str):
         return ""

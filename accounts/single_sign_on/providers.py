@@ -15,6 +15,7 @@ from accounts.models import (
     SignInConnection,
     SignInDraft,
     SignInProvider,
+    SignInSettings,
     SignInVendor,
     User,
 )
@@ -25,6 +26,7 @@ from accounts.single_sign_on import connections, sign_up
 from accounts.single_sign_on.attempts import secret_of
 from accounts.single_sign_on.identities import Identity
 from accounts.single_sign_on.refusals import Faulty
+from accounts.single_sign_on.saml_setup import described
 from accounts.single_sign_on.vendors import VENDORS, issuer_of
 from providers.access import Secret
 
@@ -37,12 +39,17 @@ COPIED = (
     "domains",
     "groups_claim",
     "groups",
+    "saml",
     "makes_accounts",
     "vouches",
     "checks_second_factor",
 )
-WIRE = ("vendor", "client_id", "issuer", "groups_claim")  # what, with the secret, a test is about
+WIRE = ("vendor", "client_id", "issuer", "groups_claim", "saml")  # what, with the secret, a test is about
 MOST = 20
+OWNERS_ALONE = (
+    "What a provider signs with says who anybody is there, owners too. Once it stands, only an owner changes "
+    "its certificates, and which attribute says who it is."
+)
 NOT_TESTED = "Test it first: what is saved is what worked."
 TOO_MANY = f"There are {MOST} providers. Remove one first."
 
@@ -54,10 +61,10 @@ def draft_of(provider: SignInProvider, *, person: User) -> SignInDraft:
     for name in COPIED:
         setattr(draft, name, getattr(provider, name))
     try:
-        draft.secret = secret_of(provider)
+        draft.secret = _secret_of(provider)
     except Faulty:
         draft.secret_hint = ""
-    if provider.tested_at is not None and draft.secret is not None:
+    if provider.tested_at is not None and (draft.secret is not None or VENDORS[draft.vendor].is_saml):
         draft.tested = {"unchanged": True}
     _store(draft)
     return draft
@@ -66,7 +73,8 @@ def draft_of(provider: SignInProvider, *, person: User) -> SignInDraft:
 def new_draft(vendor: str, *, person: User) -> SignInDraft:
     """`vendor` is one of SignInVendor."""
     draft = SignInDraft(person=person, vendor=vendor, expires_at=timezone.now() + DRAFT_LASTS)
-    draft.name = VENDORS[vendor].label if vendor != SignInVendor.OIDC else ""
+    named = vendor not in {SignInVendor.OIDC, SignInVendor.SAML}  # else the label is no provider's name
+    draft.name = VENDORS[vendor].label if named else ""
     draft.issuer = "" if VENDORS[vendor].asks else issuer_of(vendor, "")
     _store(draft)
     return draft
@@ -109,9 +117,15 @@ def save(draft: SignInDraft, *, by: User) -> SignInProvider:
     """The draft becomes the provider, which is on if it is new. Raises NotAllowed without a test."""
     if not draft.tested:
         raise NotAllowed(NOT_TESTED)
-    secret = secret_of(draft)
+    secret = _secret_of(draft)
     with transaction.atomic():
         provider = draft.provider or SignInProvider(pk=draft.pk)
+        if (
+            draft.provider
+            and _root_of_trust(provider) != _root_of_trust(draft)
+            and by.role != User.Role.OWNER
+        ):
+            raise NotAllowed(OWNERS_ALONE)
         if draft.provider is None and SignInProvider.objects.count() >= MOST:
             raise NotAllowed(TOO_MANY)
         before = _facts(provider) if draft.provider else {}
@@ -169,9 +183,19 @@ def _store(draft: SignInDraft) -> None:
 
 
 @sensitive_variables()
-def _differs(provider: SignInProvider, secret: Secret) -> bool:
+def _secret_of(settings: SignInSettings) -> Secret | None:
+    """None for SAML, which has none. Raises Faulty."""
+    return None if VENDORS[settings.vendor].is_saml else secret_of(settings)
+
+
+def _root_of_trust(settings: SignInSettings) -> tuple[frozenset[str], str]:
+    return frozenset(settings.saml.get("certificates", ())), settings.saml.get("subject", "")
+
+
+@sensitive_variables()
+def _differs(provider: SignInProvider, secret: Secret | None) -> bool:
     try:
-        return secret_of(provider) != secret
+        return _secret_of(provider) != secret
     except Faulty:
         return True
 
@@ -184,11 +208,20 @@ def _facts(provider: SignInProvider) -> dict[str, object]:
         "issuer": provider.issuer,
         "domains": list(provider.domains),
         "groups_claim": provider.groups_claim,
+        **_saml(provider),
         "groups": [_rule(rule) for rule in provider.groups],
         "makes_accounts": provider.makes_accounts,
         "vouches": provider.vouches,
         "checks_second_factor": provider.checks_second_factor,
     }
+
+
+def _saml(provider: SignInProvider) -> dict[str, object]:
+    stored = provider.saml
+    if not stored:
+        return {}
+    prints = [described(pem).fingerprint for pem in stored["certificates"]]
+    return {"address": stored["sso"], "certificates": prints, "subject": stored["subject"] or "NameID"}
 
 
 def _rule(rule: dict[str, Any]) -> str:

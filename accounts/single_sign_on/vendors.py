@@ -11,6 +11,8 @@ from django.core.exceptions import ValidationError
 from accounts.models import SignInVendor
 from providers.oauth import is_safe
 
+ISSUER_LENGTH = 300
+NO_ENTITY = "Enter the provider’s entity ID as it tells it, whole and without spaces."
 TENANT = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 NO_TENANT = (
     "Enter the directory (tenant) ID: 32 digits and letters with hyphens. Names such as “common” would let "
@@ -34,7 +36,11 @@ class Vendor:
 
     @property
     def is_openid(self) -> bool:
-        return self.slug != SignInVendor.GITHUB
+        return self.slug not in {SignInVendor.GITHUB, SignInVendor.SAML}
+
+    @property
+    def is_saml(self) -> bool:
+        return self.slug == SignInVendor.SAML
 
     @property
     def names_claim(self) -> bool:
@@ -77,6 +83,15 @@ VENDORS = {
             groups="An organisation (“lighthouse”) or a team in it (“lighthouse/design”).",
             claim="teams",
         ),
+        Vendor(
+            SignInVendor.SAML,
+            "SAML",
+            "Enter both at the provider, as the address of the assertion consumer service (ACS) and as the "
+            "entity ID (audience) of this application, or give it the metadata. It must sign the assertion.",
+            asks="Entity ID of the provider",
+            hint="As the provider names itself, the issuer of what it signs.",
+            groups="As the provider writes them in the attribute.",
+        ),
     )
 }
 
@@ -84,6 +99,16 @@ VENDORS = {
 def issuer_of(vendor: str, typed: str) -> str:
     """The address of the provider that an admin means. Raises ValidationError."""
     typed = typed.strip()
+    if vendor == SignInVendor.SAML:
+        if (
+            not typed
+            or len(typed) > ISSUER_LENGTH
+            or not typed.isascii()
+            or not typed.isprintable()
+            or " " in typed
+        ):
+            raise ValidationError(NO_ENTITY)
+        return typed
     base = str(settings.SIGN_IN_ADDRESSES.get(vendor, ""))
     if vendor == SignInVendor.MICROSOFT:
         if not TENANT.fullmatch(typed):
@@ -104,4 +129,4 @@ def typed_of(vendor: str, issuer: str) -> str:
     if vendor == SignInVendor.MICROSOFT:
         found = TENANT.search(issuer)
         return found[0] if found else ""
-    return issuer if vendor == SignInVendor.OIDC else ""
+    return issuer if vendor in {SignInVendor.OIDC, SignInVendor.SAML} else ""

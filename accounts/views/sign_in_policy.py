@@ -18,6 +18,7 @@ from accounts.rights import admins_only, manage_page, person_of
 from accounts.sign_in import policy as sign_in_policy
 from accounts.sign_in.confirming import confirmed
 from accounts.sign_in.security_forms import SignInPolicyForm
+from accounts.single_sign_on import saml_xml
 from accounts.single_sign_on.forms import SignUpForm
 from accounts.single_sign_on.sign_up import SignUp
 from accounts.single_sign_on.vendors import VENDORS
@@ -55,11 +56,12 @@ def policy(request: HttpRequest) -> HttpResponse:
     people = User.objects.active().annotate(has=Exists(sign_in_policy.second_factors_of(OuterRef("pk"))))
     chosen = set(form["roles"].value() or ())
     lacking = people.filter(has=False, second_factor_due__isnull=False).order_by("second_factor_due", "email")
-    decided = SignUp.current()
+    decided, has_saml = SignUp.current(), saml_xml.is_installed()
     context = {
         "form": form,
         "lines": sign_in_providers.lines(),
-        "vendors": VENDORS.values(),
+        "vendors": [each for each in VENDORS.values() if not each.is_saml or has_saml],
+        "saml_lacks": "" if has_saml else saml_xml.INSTALL,
         "sign_up": SignUpForm(initial={"mode": decided.mode, "domains": sorted(decided.domains)}),
         "roles": _role_lines(list(people.values_list("role", "has")), chosen),
         "lacking": lacking[:MOST_NAMED],

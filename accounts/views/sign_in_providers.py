@@ -18,10 +18,12 @@ from accounts.people.rules import NotAllowed
 from accounts.rights import admins_only, manage_page, person_of
 from accounts.sign_in import limits
 from accounts.sign_in.confirming import confirmed
-from accounts.single_sign_on import attempts, identities, providers
+from accounts.single_sign_on import attempts, identities, providers, saml, saml_xml
 from accounts.single_sign_on.forms import ProviderForm, rule_forms, rules_of
 from accounts.single_sign_on.groups import outcome
 from accounts.single_sign_on.refusals import Faulty
+from accounts.single_sign_on.saml_forms import SamlForm
+from accounts.single_sign_on.saml_setup import described
 from accounts.single_sign_on.sign_up import SignUp
 from accounts.single_sign_on.vendors import VENDORS, typed_of
 from accounts.views.single_sign_on import lead
@@ -49,7 +51,7 @@ def lines() -> list[Line]:
 @require_POST
 @admins_only
 def add(request: HttpRequest, vendor: str) -> HttpResponse:
-    if vendor not in VENDORS:
+    if vendor not in VENDORS or (VENDORS[vendor].is_saml and not saml_xml.is_installed()):
         raise Http404
     draft = providers.new_draft(vendor, person=person_of(request))
     return redirect("accounts:sign_in_draft", id=draft.pk)
@@ -71,26 +73,31 @@ def draft(request: HttpRequest, id: UUID) -> HttpResponse:
     """What is typed. `do` says what comes next: "test", or "review" to go on to saving."""
     found = _draft(request, id)
     data = request.POST if request.method == "POST" else None
-    form, rules = ProviderForm(data, draft=found), rule_forms(found, data)
+    vendor = VENDORS[found.vendor]
+    kind = SamlForm if vendor.is_saml else ProviderForm
+    form, rules = kind(data, draft=found), rule_forms(found, data)
     problem = ""
     if form.is_bound and form.is_valid() and rules.is_valid():
         values = {**form.values, "groups": rules_of(rules)}
-        providers.type_in(found, values, form.cleaned_data["client_secret"])
+        providers.type_in(found, values, form.cleaned_data.get("client_secret"))
         if request.POST.get("do") == "review" and found.tested:
             return redirect("accounts:sign_in_review", id=found.pk)
         try:
             return _test(request, found)
         except Faulty as refusal:
             problem = f"The test failed. {refusal.why}"
-        form, rules = ProviderForm(draft=found), rule_forms(found)  # the secret is kept, and not asked again
+        form, rules = kind(draft=found), rule_forms(found)  # the secret is kept, and not asked again
+    address = attempts.redirect_address(request, found.address_id, found.vendor)
     context = {
         "draft": found,
-        "vendor": VENDORS[found.vendor],
+        "vendor": vendor,
         "form": form,
         "rules": rules,
         "problem": problem,
         "typed": typed_of(found.vendor, found.issuer),
-        "redirect_address": attempts.redirect_address(request, found.address_id),
+        "redirect_address": address,
+        "entity": saml.entity_of(address) if vendor.is_saml else "",
+        "certificates": [described(pem) for pem in found.saml.get("certificates", ())],
         "mode": SignUp.current().mode,
     }
     status = 422 if data is not None else 200

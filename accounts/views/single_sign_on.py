@@ -17,15 +17,25 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.client import address
-from accounts.models import SignInAttempt, SignInConnection, SignInDraft, SignInProvider
+from accounts.models import SignInAttempt, SignInConnection, SignInDraft, SignInProvider, SignInVendor
 from accounts.rights import person_of
 from accounts.sign_in import limits
 from accounts.sign_in.confirming import confirmed
-from accounts.single_sign_on import attempts, connections, entering, id_tokens, other_ways, providers
+from accounts.single_sign_on import (
+    attempts,
+    connections,
+    entering,
+    id_tokens,
+    other_ways,
+    providers,
+    saml,
+    saml_answers,
+)
 from accounts.single_sign_on.attempts import Finished
 from accounts.single_sign_on.refusals import Faulty, NoEntry
 
@@ -84,6 +94,31 @@ def callback(request: HttpRequest, id: UUID) -> HttpResponse:
         return redirect("account_inactive")
     except NoEntry as refusal:
         return _turned(request, refusal, refusal.attempt or (finished.attempt if finished else None))
+
+
+@csrf_exempt  # it comes from the provider's page; what it says is signed, and counts where it was asked for
+@require_POST
+@never_cache
+@sensitive_variables()
+def answered(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Where a SAML provider posts its answer. Leads to `callback`, to which the browser brings its cookie."""
+    try:
+        response = HttpResponse(status=303)
+        response["Location"] = saml_answers.received(request, id)
+    except NoEntry as refusal:
+        attempts.log.warning("An answer by SAML to %s was refused: %s", id, refusal.why)
+        return _refused(request, refusal.says, 403)
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@require_safe
+def metadata(request: HttpRequest, id: UUID) -> HttpResponse:
+    """Our two addresses as a SAML provider reads them, for any id: they tell nothing but the id."""
+    text = saml.metadata(attempts.redirect_address(request, id, SignInVendor.SAML))
+    name = "parley-saml-metadata.xml"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(text, content_type="application/samlmetadata+xml", headers=headers)
 
 
 @require_POST

@@ -35,7 +35,10 @@ from usage.models import Endpoint, LimitRequest, Webhook
 
 PASSWORD = "a lamp, two rivers"
 DEMO = "demo/parley-demo"
-_WAYS_IN = ("sign_in_edit", "sign_in_switch", "sign_in_remove", "sso_begin", "sso_callback", "sso_connect")
+_WAYS_IN = (
+    *("sign_in_edit", "sign_in_switch", "sign_in_remove"),
+    *("sso_begin", "sso_callback", "sso_saml", "sso_metadata", "sso_connect"),
+)
 
 
 @dataclass

@@ -83,6 +83,9 @@ ROUTES: dict[str, Row] = {
     "accounts:sign_in_remove": Row(get=ADMINS, post=ADMINS),
     "accounts:sso_begin": Row(post=ANYBODY),
     "accounts:sso_callback": Row(get="fffffff"),  # none of them has begun a sign-in there
+    # posted by a provider's page, so without a token; refused, as it answers nothing that was asked
+    "accounts:sso_saml": Row(post="fffffff"),
+    "accounts:sso_metadata": Row(get=ANYBODY),  # two addresses, made of the id alone
     "accounts:sso_connect": Row(post=PEOPLE),
     # the person's own account at the provider
     "accounts:sso_confirm": Row(get=PEOPLE, post="nnnynll", sent=("provider_id",)),

@@ -361,7 +361,7 @@ def test_for_members_the_pages_do_not_exist(member: User, idp: OpenIDProvider) -
     ):
         assert client.post(f"{PAGE}{path}").status_code == 404
     assert not SignInDraft.objects.exists()
-    assert confirmed(User.objects.get(role="owner")).post(f"{PAGE}add/saml/").status_code == 404
+    assert confirmed(User.objects.get(role="owner")).post(f"{PAGE}add/kerberos/").status_code == 404
 
 
 def test_the_page_asks_as_often_however_many_providers_there_are(owner: User, idp: OpenIDProvider) -> None:

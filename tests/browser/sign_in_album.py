@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.album import Act, Album, at, click, unfold
 from tests.live import PASSWORD
 from tests.openid import CLIENT_ID, CLIENT_SECRET, OpenIDProvider, openid_provider
+from tests.saml import SSO, metadata
 
 SIGN_IN = "/manage/settings/sign-in/"
 LONG = "Harbour & Sons, identities of everybody on land and at sea"
@@ -27,11 +28,13 @@ def sign_in_pages(album: Album) -> None:
         return
     with openid_provider() as idp:
         idp.person = dict(PERSON)
-        album.watch.origins.add(idp.url)
+        album.watch.origins |= {idp.url, SSO.removesuffix("/saml/sso")}
         album.watch.expect("favicon", "status of 403", "status of 400")
         album.shoot("sso-provider-refused", SIGN_IN, refused)
         album.shoot("sso-draft", SIGN_IN, typed(idp))
         album.shoot("sso-draft-groups", SIGN_IN, both_groups(idp))
+        album.shoot("sso-saml", SIGN_IN, saml_typed)
+        album.shoot("sso-saml-refused", SIGN_IN, saml_refused)
         album.shoot("sso-review", SIGN_IN, through(idp))
         album.shoot("sso-list", SIGN_IN, save_once(idp))
         album.shoot("sso-edit", SIGN_IN, click(re.compile("Edit or test")))
@@ -76,6 +79,30 @@ def refused(page: Page) -> None:
     page.get_by_label("Client secret").fill(CLIENT_SECRET)
     page.get_by_role("button", name="Test sign-in").click()
     expect(page.get_by_text("The test failed.")).to_be_visible()
+
+
+def saml_typed(page: Page) -> None:
+    """As it is found again after a test was begun: with what the metadata said."""
+    page.get_by_role("button", name="Add SAML").click()
+    expect(page.get_by_role("heading", name="Add SAML")).to_be_visible()
+    draft = page.url
+    page.get_by_label("Name on the button").fill(LONG)
+    page.get_by_label("Metadata of the provider").fill(metadata())
+    page.get_by_label("Attribute with the groups").fill("groups")
+    page.route(f"{SSO}*", lambda route: route.fulfill(body="the provider", content_type="text/plain"))
+    page.get_by_role("button", name="Test sign-in").click()
+    page.wait_for_url(f"{SSO}*")
+    page.goto(draft)
+    expect(page.get_by_text("Valid", exact=True)).to_be_visible()
+
+
+def saml_refused(page: Page) -> None:
+    page.get_by_role("button", name="Add SAML").click()
+    page.get_by_label("Name on the button").fill(LONG)
+    page.get_by_label("Metadata of the provider").fill("<html>")
+    page.get_by_role("button", name="Test sign-in").click()
+    expect(page.get_by_text("no well-formed XML")).to_be_visible()
+    at("#id_metadata")(page)
 
 
 def typed(idp: OpenIDProvider) -> Act:
