@@ -301,5 +301,5 @@ def test_it_takes_few_queries(
     figures(signed_in, conversation)
     with django_assert_max_num_queries(13):
         figures(signed_in, conversation)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         brought(signed_in, conversation, OPUS)
