@@ -33,8 +33,9 @@ export class EarlierTurns extends HTMLElement {
   #watch() {
     if (!this.isConnected || this.#observer) return;
     this.#observer = new IntersectionObserver(
-      ([{ isIntersecting }]) => {
-        if (isIntersecting) this.#fetch(false);
+      (entries) => {
+        // A busy page hears of several changes at once; the last of them is how it is now.
+        if (entries.at(-1)?.isIntersecting) this.#fetch(false);
       },
       { rootMargin: AHEAD },
     );
