@@ -33,6 +33,7 @@ REFUSED = {
     "tools hold a secret": ("tools/secret.py", "import providers.access"),
     "a second HTTP client": ("usage/fetch.py", "import httpx"),
     "a second HTTP client, beside the transport": ("providers/anthropic.py", "import aiohttp"),
+    "SAML's packages elsewhere": ("accounts/xml.py", "import lxml"),
     "Django in the library": ("providers/settings.py", "from django.conf import settings"),
 }
 
